@@ -1,0 +1,68 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// However broken a file is, its error is a list of problems with their places, and it keeps secrets.
+func FuzzParse(f *testing.F) {
+	example, err := os.ReadFile("../../config.example.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(example), "/path")
+	f.Add(minimal, "%zz")
+	f.Add(minimal+"---\n"+minimal, "/ ")
+	f.Add("a: &a {<<: *a, a: *a}\nupstreams: [*a, &b [*b]]\n", "?")
+	f.Add("server: {memory_limit: 99999999999EiB, memory_limit: 1e9}\n", "\r\n")
+	f.Add("defaults: {retry: {min_wait: 9h}, headers: {a b: c, ~: d}}\nupstreams:\n- !!x\n-\n", "@")
+	f.Add("? {a: 1}\n: *x\n", "\x00")
+	f.Fuzz(func(t *testing.T, src, noise string) {
+		if cfg, err := Parse("f", []byte(src)); err == nil {
+			for _, u := range cfg.Upstreams {
+				if u.Name == "" || u.URL == nil {
+					t.Errorf("accepted an upstream without a name or URL: %+v", u)
+				}
+			}
+		} else {
+			checkProblems(t, err)
+		}
+
+		secret := "s3cr" + noise + "et99"
+		for _, bad := range []string{
+			"http://" + secret + "@eu" + noise,
+			"http://user:" + secret + "@eu:99999",
+			secret + "@eu",
+		} {
+			src := "upstreams: [{name: eu, url: " + strconv.Quote(bad) + ", headers: {X-A: " + strconv.Quote(secret+"\n") + "}}]"
+			_, err := Parse("f", []byte(src))
+			if err == nil {
+				t.Fatalf("accepted %q", src)
+			}
+			checkProblems(t, err)
+			if text := err.Error(); strings.Contains(text, "s3cr") || strings.Contains(text, "et99") {
+				t.Errorf("a secret is printed: %s", text)
+			}
+		}
+	})
+}
+
+func checkProblems(t *testing.T, err error) {
+	t.Helper()
+	var problems Problems
+	if !errors.As(err, &problems) || len(problems) == 0 {
+		t.Fatalf("got %T %v, want Problems", err, err)
+	}
+	for i, p := range problems {
+		if p.File != "f" || p.Line < 1 || p.Message == "" || strings.ContainsAny(p.Error(), "\r\n") {
+			t.Errorf("bad problem %+v", p)
+		}
+		if i > 0 && p.Line < problems[i-1].Line {
+			t.Errorf("line %d comes after line %d", p.Line, problems[i-1].Line)
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package line
+
+import (
+	"math"
+	"time"
+)
+
+// keys gives each line its sort key and remembers what it takes to give one to
+// a line without a timestamp: the last key of each instance and of them all.
+type keys struct {
+	filter    Filter
+	instances map[string]*instance
+	current   *instance // of the last line: the next is likely to be of the same
+
+	last    int64 // the upstream's previous key
+	hasLast bool
+	highest int64 // of all timestamps
+}
+
+// An instance is what is known of one instance of an upstream.
+type instance struct {
+	name   string
+	last   int64
+	seen   bool // last is set
+	wanted bool // passes the filter
+	logmux bool // of an inner logmux, so perhaps a warning
+}
+
+// Past so many instances the further ones are not remembered; their lines
+// without a timestamp take the upstream's previous key.
+const maxInstances = 10_000
+
+func newKeys(f Filter) keys {
+	return keys{filter: f, instances: map[string]*instance{}, highest: math.MinInt64}
+}
+
+// of returns what is known of the instance.
+func (k *keys) of(name []byte) *instance {
+	if k.current != nil && string(name) == k.current.name {
+		return k.current
+	}
+	in, ok := k.instances[string(name)]
+	if !ok {
+		in = &instance{
+			name:   string(name),
+			wanted: k.filter.Instance == "" || k.filter.Instance == string(name),
+			logmux: string(name) == WarningInstance,
+		}
+		if len(k.instances) < maxInstances {
+			k.instances[in.name] = in
+		}
+	}
+	k.current = in
+	return in
+}
+
+// set notes the key of a line and reports whether it is below an earlier one.
+func (k *keys) set(in *instance, key int64) (disorder bool) {
+	in.last, in.seen = key, true
+	disorder = key < k.highest
+	k.highest = max(k.highest, key)
+	k.last, k.hasLast = key, true
+	return disorder
+}
+
+// missing is the key of a line of the instance that has no timestamp.
+func (k *keys) missing(in *instance, now func() time.Time) int64 {
+	if in.seen {
+		return in.last
+	}
+	return k.previous(now)
+}
+
+// previous is the upstream's previous key, or now.
+func (k *keys) previous(now func() time.Time) int64 {
+	if !k.hasLast {
+		k.last, k.hasLast = Key(now()), true
+	}
+	return k.last
+}

@@ -1,0 +1,233 @@
+package line
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/openfaas-logmux/logmux/merge"
+)
+
+// ErrCut is returned at the end of a stream that ends in the middle of a line.
+var ErrCut = errors.New("the answer ends in the middle of a line")
+
+// Options say how a Reader treats the lines of one upstream's answer. The zero
+// value takes every line.
+type Options struct {
+	Filter Filter
+
+	// Upstream names the provider in lines that had to be wrapped, Name and
+	// Namespace are the request's.
+	Upstream, Name, Namespace string
+
+	// MaxLineBytes is how long a line may be without its newline; a longer one
+	// is cut and wrapped. If zero, DefaultMaxLineBytes.
+	MaxLineBytes int
+
+	// BlockSize is the size of a block in bytes. If zero, DefaultBlockSize.
+	BlockSize int
+
+	// Fill makes Next wait until a block is nearly full. Otherwise a block is
+	// returned as soon as one Read has brought a line.
+	Fill bool
+
+	// Follow makes the reader discard a last line that is cut.
+	Follow bool
+
+	// Warning, if not nil, gets the warning lines of an inner logmux: they are
+	// no log lines, and are not in the blocks. The bytes are the callee's.
+	Warning func(line []byte)
+
+	// Now is the clock. If nil, time.Now.
+	Now func() time.Time
+}
+
+// The defaults of Options.
+const (
+	DefaultMaxLineBytes = 1 << 20
+	DefaultBlockSize    = 64 << 10
+)
+
+// Stats counts what a Reader has seen.
+type Stats struct {
+	Lines     int64 // that passed the filter, wrapped ones included
+	Bytes     int64 // read
+	Messages  int64 // lines that decode, those the filter dropped included
+	Malformed int64 // lines that had to be wrapped, the cut ones included
+	Cut       int64 // lines over MaxLineBytes
+	Disorder  int64 // lines with a key below that of a line before
+}
+
+// A Reader reads lines into blocks.
+type Reader struct {
+	Stats Stats
+
+	src     io.Reader
+	opts    Options
+	keys    keys
+	scanner scanner
+	fields  fields // of the last canonical line
+
+	carry   []byte // the start of a line that the last block ended in
+	wrapped []byte // lines made here, that go behind the block's own bytes
+	skip    bool   // within a line over MaxLineBytes
+	tail    int    // where the last line ends that has no newline; 0 if it has
+	cut     bool   // the last line was cut
+	err     error  // returned once the last block is
+}
+
+// NewReader returns a reader of src.
+func NewReader(src io.Reader, opts Options) *Reader {
+	if opts.MaxLineBytes == 0 {
+		opts.MaxLineBytes = DefaultMaxLineBytes
+	}
+	if opts.BlockSize == 0 {
+		opts.BlockSize = DefaultBlockSize
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	return &Reader{src: src, opts: opts, keys: newKeys(opts.Filter)}
+}
+
+// Next returns the next block, which holds at least one line and is the
+// caller's. At the end it returns io.EOF, ErrCut where the end is in mid-line,
+// or the error of the source; a line that was cut comes before, wrapped.
+func (r *Reader) Next() (*merge.Block, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	b := merge.GetBlock(max(r.opts.BlockSize, 2*len(r.carry)))
+	b.Bytes = append(b.Bytes, r.carry...)
+	r.carry = r.carry[:0]
+	start := 0 // of the first line not yet looked at
+	for r.err == nil && !r.enough(b, start) {
+		b, start = r.room(b, start)
+		start = r.read(b, start)
+	}
+	r.carry = append(r.carry, b.Bytes[start:]...)
+	b.Bytes = append(b.Bytes, r.wrapped...)
+	r.wrapped = r.wrapped[:0]
+	if len(b.Lines) == 0 {
+		b.Free()
+		return nil, r.err
+	}
+	return b, nil
+}
+
+// enough reports whether the block is to be returned. Lines made here are given
+// out at once: they stand where the next bytes would be read to.
+func (r *Reader) enough(b *merge.Block, start int) bool {
+	if len(b.Lines) == 0 {
+		return false
+	}
+	full := cap(b.Bytes)-len(b.Bytes) < cap(b.Bytes)/4
+	return !r.opts.Fill || full || len(r.wrapped) > 0
+}
+
+// room makes room for a Read: it forgets what is read and not wanted, and if
+// one line fills the block, it moves to a larger one.
+func (r *Reader) room(b *merge.Block, start int) (*merge.Block, int) {
+	if len(b.Lines) > 0 {
+		return b, start
+	}
+	b.Bytes = b.Bytes[:copy(b.Bytes, b.Bytes[start:])]
+	if len(b.Bytes) <= cap(b.Bytes)/2 {
+		return b, 0
+	}
+	larger := merge.GetBlock(2 * cap(b.Bytes))
+	larger.Bytes = append(larger.Bytes, b.Bytes...)
+	b.Free()
+	return larger, 0
+}
+
+// read reads once and looks at the lines that are whole. It returns the start
+// of the one that is not.
+func (r *Reader) read(b *merge.Block, start int) int {
+	before := len(b.Bytes)
+	n, err := r.src.Read(b.Bytes[before:cap(b.Bytes)])
+	b.Bytes = b.Bytes[:before+n]
+	r.Stats.Bytes += int64(n)
+	if err != nil {
+		r.end(b, start)
+	}
+	start = r.lines(b, start, before)
+	if err == nil {
+		return start
+	}
+	if r.err = err; err == io.EOF && r.cut {
+		r.err = ErrCut
+	}
+	return len(b.Bytes)
+}
+
+// end gives a last line its newline.
+func (r *Reader) end(b *merge.Block, start int) {
+	if n := len(b.Bytes); n > start && b.Bytes[n-1] != '\n' && !r.opts.Follow {
+		b.Bytes = append(b.Bytes, '\n')
+		r.tail = n
+	}
+}
+
+// lines looks at the lines from start on, of which no newline is before from.
+func (r *Reader) lines(b *merge.Block, start, from int) int {
+	for {
+		n := bytes.IndexByte(b.Bytes[from:], '\n')
+		if n < 0 {
+			break
+		}
+		end := from + n
+		if r.skip {
+			r.skip = false
+		} else {
+			r.line(b, start, end)
+		}
+		start, from = end+1, end+1
+	}
+	switch {
+	case r.skip:
+		start = len(b.Bytes)
+	case len(b.Bytes)-start > r.opts.MaxLineBytes+len("\r"):
+		r.wrapCut(b, b.Bytes[start:])
+		r.skip = true
+		start = len(b.Bytes)
+	}
+	return start
+}
+
+// line takes the line b.Bytes[start:end], whose newline is at end.
+func (r *Reader) line(b *merge.Block, start, end int) {
+	last := end == r.tail && r.tail > 0
+	if end > start && b.Bytes[end-1] == '\r' {
+		end--
+		b.Bytes[end] = '\n'
+	}
+	line := b.Bytes[start:end]
+	if len(line) > r.opts.MaxLineBytes {
+		r.wrapCut(b, line)
+		return
+	}
+	m, ok := r.parse(line)
+	if !ok {
+		if len(bytes.TrimLeft(line, " \t\r")) > 0 {
+			r.wrapMalformed(b, line, last)
+		}
+		return
+	}
+	r.Stats.Messages++
+	if m.warning {
+		if r.opts.Warning != nil {
+			r.opts.Warning(bytes.Clone(b.Bytes[start : end+1]))
+		}
+		return
+	}
+	if m.wanted && m.key >= r.opts.Filter.since() {
+		r.add(b, m.key, start, end+1)
+	}
+}
+
+func (r *Reader) add(b *merge.Block, key int64, start, end int) {
+	b.Lines = append(b.Lines, merge.Line{Key: key, Start: uint32(start), End: uint32(end)})
+	r.Stats.Lines++
+}
