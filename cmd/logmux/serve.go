@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"io"
+	"log/slog"
+	"net"
+
+	"github.com/openfaas-logmux/logmux/internal/config"
+	"github.com/openfaas-logmux/logmux/internal/metrics"
+	"github.com/openfaas-logmux/logmux/internal/server"
+	"github.com/openfaas-logmux/logmux/proxy"
+)
+
+// serve runs the daemon until ctx is done.
+func serve(ctx context.Context, args []string, stderr io.Writer) error {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	file := flags.String("config", "", "the config `FILE`")
+	if _, err := parse(flags, args); err != nil {
+		return err
+	}
+	if *file == "" {
+		return &usageError{"serve: --config FILE is missing"}
+	}
+	cfg, err := config.Load(*file)
+	if err != nil {
+		return err
+	}
+	logger := slog.New(slog.NewTextHandler(stderr, nil))
+	counters := metrics.New(currentVersion())
+
+	logs := handler(cfg)
+	logs.Ended = func(r proxy.Report) {
+		counters.Count(r)
+		logFailures(logger, r)
+	}
+	listener, err := net.Listen("tcp", cfg.Server.Listen)
+	if err != nil {
+		return err
+	}
+	s := &server.Server{
+		Logs:            logs,
+		Metrics:         counters.Handler(),
+		WriteTimeout:    cfg.Server.WriteTimeout,
+		ShutdownTimeout: cfg.Server.ShutdownTimeout,
+		Logger:          logger,
+	}
+	logger.Info("serving", "address", listener.Addr().String(), "upstreams", len(cfg.Upstreams), "version", currentVersion())
+	defer logs.CloseIdleConnections()
+	return s.Run(ctx, listener)
+}
+
+// logFailures writes one line for each upstream that failed a request.
+func logFailures(logger *slog.Logger, report proxy.Report) {
+	for i := range report.Results {
+		if r := &report.Results[i]; r.Failure != nil {
+			logger.Info("upstream failed", "upstream", r.Upstream, "reason", string(r.Failure.Reason), "error", r.Failure.Err,
+				"function", report.Request.Name, "lines", r.Stats.Lines, "duration", r.Duration)
+		}
+	}
+}

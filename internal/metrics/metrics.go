@@ -1,0 +1,89 @@
+// Package metrics counts what the proxy does, for Prometheus.
+package metrics
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/openfaas-logmux/logmux/proxy"
+)
+
+// Metrics are logmux' own, with those of the Go runtime and the process.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	requests  *prometheus.CounterVec
+	duration  prometheus.Histogram
+	upstreams *prometheus.CounterVec
+	header    *prometheus.HistogramVec
+	lines     *prometheus.CounterVec
+	bytes     *prometheus.CounterVec
+	malformed *prometheus.CounterVec
+	disorder  *prometheus.CounterVec
+}
+
+// New returns metrics of which nothing is counted yet.
+func New(version string) *Metrics {
+	m := &Metrics{
+		registry:  prometheus.NewRegistry(),
+		requests:  counter("logmux_requests_total", "Log requests by the status they were answered with; 0 if the client left before.", "status"),
+		duration:  prometheus.NewHistogram(histogram("logmux_request_duration_seconds", "Time from a log request to the end of its answer.")),
+		upstreams: counter("logmux_upstream_requests_total", "Log requests to an upstream by outcome and, of the failed, reason.", "upstream", "outcome", "reason"),
+		header:    prometheus.NewHistogramVec(histogram("logmux_upstream_header_duration_seconds", "Time until an upstream's answer began."), []string{"upstream"}),
+		lines:     counter("logmux_upstream_lines_total", "Lines of an upstream that passed the filters.", "upstream"),
+		bytes:     counter("logmux_upstream_bytes_total", "Bytes read of an upstream's answers.", "upstream"),
+		malformed: counter("logmux_upstream_malformed_lines_total", "Lines of an upstream that were no log message, or too long, and were wrapped.", "upstream"),
+		disorder:  counter("logmux_upstream_disordered_lines_total", "Lines of an upstream that is said to be ordered which came after a later one.", "upstream"),
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "logmux_build_info", Help: "Always 1; the version is a label.",
+		ConstLabels: prometheus.Labels{"version": version},
+	})
+	build.Set(1)
+	m.registry.MustRegister(m.requests, m.duration, m.upstreams, m.header, m.lines, m.bytes, m.malformed, m.disorder, build,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+}
+
+func histogram(name, help string) prometheus.HistogramOpts {
+	return prometheus.HistogramOpts{Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(0.001, 4, 9)}
+}
+
+// Handler serves the metrics.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// Count adds a request that has ended.
+func (m *Metrics) Count(report proxy.Report) {
+	m.requests.WithLabelValues(strconv.Itoa(report.Status)).Inc()
+	m.duration.Observe(report.Duration.Seconds())
+	for i := range report.Results {
+		m.countUpstream(&report.Results[i])
+	}
+}
+
+func (m *Metrics) countUpstream(r *proxy.Result) {
+	reason := ""
+	if r.Failure != nil {
+		reason = string(r.Failure.Reason)
+	}
+	m.upstreams.WithLabelValues(r.Upstream, string(r.Outcome), reason).Inc()
+	if r.ToHeader > 0 {
+		m.header.WithLabelValues(r.Upstream).Observe(r.ToHeader.Seconds())
+	}
+	m.lines.WithLabelValues(r.Upstream).Add(float64(r.Stats.Lines))
+	m.bytes.WithLabelValues(r.Upstream).Add(float64(r.Stats.Bytes))
+	m.malformed.WithLabelValues(r.Upstream).Add(float64(r.Stats.Malformed))
+	if r.Ordered {
+		m.disorder.WithLabelValues(r.Upstream).Add(float64(r.Stats.Disorder))
+	}
+}

@@ -1,0 +1,83 @@
+// Package server is logmux as a daemon over HTTP: the routes beside the logs
+// themselves, and the end of a process that answers before it goes.
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// A Server serves a log endpoint with its health and metrics until it is told
+// to stop.
+type Server struct {
+	Logs    http.Handler // GET /system/logs
+	Metrics http.Handler // GET /metrics
+
+	// WriteTimeout bounds a response that is no log stream.
+	WriteTimeout time.Duration
+
+	// ShutdownTimeout is how long requests under way may take to finish.
+	ShutdownTimeout time.Duration
+
+	Logger *slog.Logger
+
+	requests requests
+}
+
+const (
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+)
+
+// Run serves on the listener until ctx is done, then drains: requests under way
+// finish within ShutdownTimeout, new ones are refused, and the health endpoints
+// go on to answer until the last request is done.
+func (s *Server) Run(ctx context.Context, l net.Listener) error {
+	base, abort := context.WithCancel(context.WithoutCancel(ctx))
+	defer abort()
+	server := &http.Server{
+		Handler:           s.routes(),
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		BaseContext:       func(net.Listener) context.Context { return base },
+		ErrorLog:          slog.NewLogLogger(s.Logger.Handler(), slog.LevelDebug),
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	s.drain()
+	abort() // whoever is left has had its time
+	// What is left is idle, or a health check on its way.
+	last, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := server.Shutdown(last); err != nil {
+		server.Close()
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// drain refuses new log requests and waits for those under way.
+func (s *Server) drain() {
+	left, done := s.requests.close()
+	s.Logger.Info("stopping", "requests", left, "timeout", s.ShutdownTimeout)
+	timer := time.NewTimer(s.ShutdownTimeout)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		s.Logger.Warn("requests did not finish within shutdown_timeout and are cut off")
+	}
+}

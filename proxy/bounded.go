@@ -1,0 +1,62 @@
+package proxy
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/openfaas-logmux/logmux/internal/line"
+	"github.com/openfaas-logmux/logmux/merge"
+)
+
+// sorted answers a bounded request from upstreams whose order is not trusted,
+// or the newest lines of any: everything is gathered, then sent in order.
+func (h *Handler) sorted(ctx context.Context, w http.ResponseWriter, r Request, clients []*client) []Result {
+	sorter := &merge.Sorter{
+		Newest:     r.Tail,
+		Memory:     h.memoryLimit(),
+		Shared:     h.Shared,
+		SpillDir:   h.SpillDir,
+		SpillLimit: h.SpillLimit,
+	}
+	defer sorter.Close()
+
+	reading, cancel := h.deadline(ctx)
+	defer cancel()
+	results := ask(clients, func(c *client, answering func()) Result {
+		opts := line.Options{Fill: true, BlockSize: blockSize(len(clients))}
+		return c.collect(reading, r, opts, answering, func(b *merge.Block) error {
+			sorter.Add(c.place, b)
+			return nil
+		})
+	}).wait()
+	if ctx.Err() != nil {
+		return results // nobody is there to answer
+	}
+	if status := chooseStatus(results); status != http.StatusOK {
+		refuse(w, r, status, results)
+		return results
+	}
+	out := newOutput(w, h.WriteTimeout)
+	out.begin(results, false)
+	missing, err := sorter.Emit(out.write)
+	if h.warns(r) {
+		if missing != nil {
+			out.write(missingWarning(r, missing))
+		}
+		if err != nil && out.err == nil {
+			out.write(warning(r, "the answer is incomplete: %v", err))
+		}
+		for _, line := range warnings(r, results) {
+			out.write(line)
+		}
+	}
+	out.send()
+	return results
+}
+
+// blockSize is the size of the blocks that k upstreams read into, in bytes:
+// large ones for speed, smaller ones where many upstreams each hold some.
+func blockSize(k int) int {
+	const all = 4 << 20
+	return min(max(all/max(k, 1), 16<<10), 64<<10)
+}

@@ -1,0 +1,102 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// A client asks one upstream. It has connections of its own, so that no other
+// upstream waits for them.
+type client struct {
+	*Upstream
+	place     int // in the config: the order of equal timestamps
+	logs      url.URL
+	transport *http.Transport
+	retrying  *retryablehttp.Client
+}
+
+const (
+	maxHeaderBytes = 256 << 10
+	maxIdleConns   = 64
+)
+
+func newClient(u *Upstream, place int) *client {
+	dialer := &net.Dialer{Timeout: u.dialTimeout(), KeepAlive: 30 * time.Second}
+	t := &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialer.DialContext,
+		DialTLSContext:         tlsDialer(dialer, &tls.Config{}),
+		ResponseHeaderTimeout:  u.headerTimeout(),
+		MaxResponseHeaderBytes: maxHeaderBytes,
+		MaxIdleConnsPerHost:    maxIdleConns,
+		IdleConnTimeout:        90 * time.Second,
+		// Lines are often sent one HTTP chunk each: a large buffer takes many
+		// of them in one system call.
+		ReadBufferSize:  64 << 10,
+		WriteBufferSize: 1 << 10,
+		// Compressed answers are refused: a few bytes could hold gigabytes.
+		DisableCompression: true,
+	}
+	return &client{
+		Upstream:  u,
+		place:     place,
+		logs:      *u.URL.JoinPath("/system/logs"),
+		transport: t,
+		retrying:  retrying(t, u.Retry),
+	}
+}
+
+var errTLS = errors.New("no trusted TLS connection")
+
+// tlsDialer connects and shakes hands, and marks the errors of the latter.
+func tlsDialer(dialer *net.Dialer, config *tls.Config) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		raw, err := dialer.DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		config := config.Clone()
+		if config.ServerName == "" {
+			config.ServerName, _, _ = net.SplitHostPort(addr)
+		}
+		conn := tls.Client(raw, config)
+		ctx, cancel := context.WithTimeout(ctx, dialer.Timeout)
+		defer cancel()
+		if err := conn.HandshakeContext(ctx); err != nil {
+			raw.Close()
+			return nil, fmt.Errorf("%w: %w", errTLS, err)
+		}
+		return conn, nil
+	}
+}
+
+// get asks for the logs. The error is a *Failure; the response is whatever the
+// upstream says, with a body to be closed.
+func (c *client) get(ctx context.Context, query url.Values) (*http.Response, error) {
+	target := c.logs
+	target.RawQuery = query.Encode()
+	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	if err != nil {
+		return nil, &Failure{ReasonMalformed, err}
+	}
+	for name, values := range c.Header {
+		req.Header[name] = values
+	}
+	req.Header.Set("Accept-Encoding", "identity")
+	if req.Header.Get("User-Agent") == "" {
+		req.Header.Set("User-Agent", "logmux")
+	}
+	resp, err := c.retrying.Do(req)
+	if err != nil {
+		return nil, failed(ctx, err)
+	}
+	return resp, nil
+}

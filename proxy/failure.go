@@ -1,0 +1,88 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strings"
+
+	"github.com/openfaas-logmux/logmux/internal/line"
+)
+
+// A Reason says in a word why an upstream failed.
+type Reason string
+
+// The reasons. A status that is none of an answer's is "status-NNN".
+const (
+	ReasonDial      Reason = "dial"      // no connection
+	ReasonTLS       Reason = "tls"       // no trusted one
+	ReasonAuth      Reason = "auth"      // 401, 403
+	ReasonTimeout   Reason = "timeout"   // header, idle or total
+	ReasonTruncated Reason = "truncated" // reset, broken chunking, an end in mid-line
+	ReasonMalformed Reason = "malformed" // no log lines, or no HTTP
+)
+
+func reasonStatus(code int) Reason {
+	if code == http.StatusUnauthorized || code == http.StatusForbidden {
+		return ReasonAuth
+	}
+	return Reason(fmt.Sprintf("status-%d", code))
+}
+
+// A Failure is an error of one upstream with its reason.
+type Failure struct {
+	Reason Reason
+	Err    error
+}
+
+func (f *Failure) Error() string { return string(f.Reason) + ": " + f.Err.Error() }
+func (f *Failure) Unwrap() error { return f.Err }
+
+// The causes that end an upstream's context.
+var (
+	errIdle  = errors.New("no more of the answer within idle_timeout")
+	errTotal = errors.New("not done within the time for the whole request")
+)
+
+// failed finds the reason of an error that ended an exchange under ctx.
+func failed(ctx context.Context, err error) *Failure {
+	var f *Failure
+	if errors.As(err, &f) {
+		return f
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		return &Failure{ReasonTimeout, cause}
+	}
+	// url.Error repeats the URL, which is known and may hold credentials.
+	if e := (*url.Error)(nil); errors.As(err, &e) {
+		err = e.Err
+	}
+	return &Failure{reasonOf(err), err}
+}
+
+func reasonOf(err error) Reason {
+	var (
+		dial    *net.OpError
+		timeout net.Error
+		proto   *textproto.ProtocolError
+	)
+	switch {
+	case errors.Is(err, errTLS):
+		return ReasonTLS
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return ReasonDial
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return ReasonTimeout
+	case errors.Is(err, line.ErrCut), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return ReasonTruncated
+	// net/http does not export these two.
+	case errors.As(err, &proto), strings.Contains(err.Error(), "malformed HTTP"), strings.Contains(err.Error(), "response headers exceeded"):
+		return ReasonMalformed
+	}
+	return ReasonTruncated
+}

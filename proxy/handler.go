@@ -1,0 +1,169 @@
+package proxy
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/openfaas-logmux/logmux/merge"
+)
+
+// A Handler serves GET /system/logs from several upstreams. Its fields must not
+// be changed once it serves; only Upstreams is required.
+type Handler struct {
+	// Upstreams are asked, all at once. Their order is that of lines with
+	// equal timestamps.
+	Upstreams []Upstream
+
+	// Timeout bounds a bounded request at the upstreams. What has arrived by
+	// then is sent, and the late ones have failed. If zero, 30 s.
+	Timeout time.Duration
+
+	// WriteTimeout is how long one write to a client may be blocked before
+	// the client is given up. If zero, 30 s.
+	WriteTimeout time.Duration
+
+	// NoWarnings leaves out the lines that say what is missing from an
+	// answer, unless a request asks for them.
+	NoWarnings bool
+
+	// MemoryLimit is how many bytes of lines a request may hold before it
+	// spills them. If zero, 64 MiB.
+	MemoryLimit int64
+
+	// Shared bounds the memory of all requests together: past its limit they
+	// spill earlier. If nil, it is not bounded.
+	Shared *merge.Budget
+
+	// SpillDir is where lines are spilled to, in files without a name. If
+	// empty, the system's directory for temporary files.
+	SpillDir string
+
+	// SpillLimit bounds what one request spills, in bytes. If zero, there is
+	// no bound.
+	SpillLimit int64
+
+	// Ended, if not nil, is told of each request that has ended. It must not block.
+	Ended func(Report)
+
+	init    sync.Once
+	clients []*client
+}
+
+// A Report says how a request ended.
+type Report struct {
+	Request  Request
+	Status   int // 0 if the client left before there was one
+	Duration time.Duration
+	Results  []Result // by upstream, those that were asked
+}
+
+const (
+	defaultTimeout     = 30 * time.Second
+	defaultMemoryLimit = 64 << 20
+)
+
+func (h *Handler) timeout() time.Duration { return cmp.Or(h.Timeout, defaultTimeout) }
+func (h *Handler) memoryLimit() int64     { return cmp.Or(h.MemoryLimit, defaultMemoryLimit) }
+
+func (h *Handler) warns(r Request) bool {
+	if r.Warnings != nil {
+		return *r.Warnings
+	}
+	return !h.NoWarnings
+}
+
+// ServeHTTP answers one log request. It returns when all that it started has ended.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if req.Method != http.MethodGet {
+		w.Header().Set("Allow", http.MethodGet)
+		http.Error(w, "only GET is served here", http.StatusMethodNotAllowed)
+		return
+	}
+	start := time.Now()
+	recorder := &statusRecorder{ResponseWriter: w}
+	r, err := ParseRequest(req.URL.Query())
+	var results []Result
+	if err != nil {
+		http.Error(recorder, err.Error(), http.StatusUnprocessableEntity)
+	} else {
+		results = h.serve(req.Context(), recorder, r)
+	}
+	if h.Ended != nil {
+		h.Ended(Report{r, recorder.status, time.Since(start), results})
+	}
+}
+
+func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, r Request) []Result {
+	clients := h.matching(r)
+	if len(clients) == 0 {
+		refuse(w, r, http.StatusInternalServerError, nil)
+		return nil
+	}
+	if r.Tail == 0 && allOrdered(clients) {
+		return h.streamed(ctx, w, r, clients)
+	}
+	return h.sorted(ctx, w, r, clients)
+}
+
+// matching are the clients of the upstreams to ask.
+func (h *Handler) matching(Request) []*client {
+	h.init.Do(func() {
+		for i := range h.Upstreams {
+			h.clients = append(h.clients, newClient(&h.Upstreams[i], i))
+		}
+	})
+	return h.clients
+}
+
+// CloseIdleConnections closes the connections to upstreams that no request
+// uses. A handler that is replaced by another is done with after this.
+func (h *Handler) CloseIdleConnections() {
+	for _, c := range h.matching(Request{}) {
+		c.transport.CloseIdleConnections()
+	}
+}
+
+func allOrdered(clients []*client) bool {
+	for _, c := range clients {
+		if !c.Ordered {
+			return false
+		}
+	}
+	return true
+}
+
+// refuse answers a request that has no lines to send, and says why.
+func refuse(w http.ResponseWriter, r Request, status int, results []Result) {
+	setOutcomes(w.Header(), results)
+	text := ""
+	for i := range results {
+		if f := results[i].Failure; f != nil {
+			text += fmt.Sprintf("%s failed: %s\n", results[i].Upstream, f)
+		}
+	}
+	if text == "" {
+		text = fmt.Sprintf("%s: %s is on no upstream\n", absentPrefix, r.Name)
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	fmt.Fprint(w, text)
+}
+
+// A statusRecorder remembers the status that was sent.
+type statusRecorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (s *statusRecorder) WriteHeader(status int) {
+	s.status = status
+	s.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (s *statusRecorder) Unwrap() http.ResponseWriter { return s.ResponseWriter }

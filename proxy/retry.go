@@ -1,0 +1,77 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// retrying returns a client that tries again what failed before the first byte
+// of an answer and may do better the next time: no connection, one that broke,
+// or a gateway that says so. Never a 500: a function that is missing on a
+// cluster is one.
+func retrying(transport http.RoundTripper, retry Retry) *retryablehttp.Client {
+	return &retryablehttp.Client{
+		HTTPClient: &http.Client{
+			Transport: transport,
+			// Credentials must not follow a redirect to another host.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		RetryMax:   retry.Max,
+		CheckRetry: worthRetrying,
+		Backoff: func(_, _ time.Duration, attempt int, resp *http.Response) time.Duration {
+			return retry.wait(attempt, resp)
+		},
+		ErrorHandler: retryablehttp.PassthroughErrorHandler, // the last answer as it is
+	}
+}
+
+func worthRetrying(ctx context.Context, resp *http.Response, err error) (bool, error) {
+	if ctx.Err() != nil {
+		return false, err
+	}
+	if err != nil {
+		reason := failed(ctx, err).Reason
+		return reason == ReasonDial || reason == ReasonTruncated, nil
+	}
+	switch resp.StatusCode {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true, nil
+	}
+	return false, nil
+}
+
+// wait is how long to wait after a try that failed: full jitter, or what the
+// answer asks for.
+func (r Retry) wait(attempt int, resp *http.Response) time.Duration {
+	if after, err := retryAfter(resp); err == nil {
+		return min(after, r.MaxWait)
+	}
+	most := r.MaxWait
+	if attempt < 30 { // or the shift overflows
+		most = min(r.MinWait<<attempt, r.MaxWait)
+	}
+	return time.Duration(rand.Int64N(int64(max(most, 1))))
+}
+
+var errNoRetryAfter = errors.New("no Retry-After")
+
+func retryAfter(resp *http.Response) (time.Duration, error) {
+	if resp == nil || resp.Header.Get("Retry-After") == "" {
+		return 0, errNoRetryAfter
+	}
+	value := resp.Header.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second, nil
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0, err
+	}
+	return max(time.Until(at), 0), nil
+}

@@ -1,0 +1,92 @@
+package proxy
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// An Upstream is one log provider and what is known of its ways. Only Name and
+// URL are required.
+type Upstream struct {
+	// Name tells upstreams apart, in headers and warnings.
+	Name string
+
+	// URL is the base URL; /system/logs is appended to its path. Its user
+	// info, if any, is sent as basic auth.
+	URL *url.URL
+
+	// Required upstreams must answer: where one fails, the request does.
+	Required bool
+
+	// Header is sent with each request.
+	Header http.Header
+
+	// DialTimeout bounds connecting, and the TLS handshake. If zero, 3 s.
+	DialTimeout time.Duration
+
+	// HeaderTimeout bounds the wait for the response's header. If zero, 10 s.
+	HeaderTimeout time.Duration
+
+	// IdleTimeout bounds each wait for more of a bounded answer; the time that
+	// the reader itself is slow does not count. If zero, 10 s.
+	IdleTimeout time.Duration
+
+	// Retry says how often a request is tried again that failed before the
+	// first byte of an answer. If zero, never.
+	Retry Retry
+
+	// Ordered says that bounded answers are ascending by timestamp. Where all
+	// upstreams are ordered, lines are sent while they arrive.
+	Ordered bool
+
+	// SinceSlack is how much earlier than wanted the provider is asked to
+	// start, for it may start late: faas-netes takes whole seconds.
+	SinceSlack time.Duration
+
+	// TailMode says which lines the provider keeps when asked for N of them.
+	// If empty, TailNewest.
+	TailMode TailMode
+
+	// HonoursInstance says that the provider filters by instance itself.
+	// Otherwise it is not asked for a tail together with an instance: it would
+	// cut first, and the lines wanted might be gone.
+	HonoursInstance bool
+
+	// MaxLineBytes is how long a line may be; longer ones are cut and marked.
+	// If zero, 1 MiB.
+	MaxLineBytes int
+}
+
+// Retry bounds the tries after the first.
+type Retry struct {
+	// Max is how many there are at most.
+	Max int
+	// MinWait and MaxWait bound the wait before one: it is random between zero
+	// and MinWait, doubled for each try, at most MaxWait. A Retry-After header is
+	// honoured up to MaxWait.
+	MinWait, MaxWait time.Duration
+}
+
+// A TailMode is what a provider does with a request for the last N lines.
+type TailMode string
+
+const (
+	// TailNewest: it sends the newest N, or the newest N of each instance.
+	TailNewest TailMode = "newest"
+	// TailAll: what it does is not to be relied upon; it is asked for all.
+	TailAll TailMode = "all"
+)
+
+const (
+	defaultDialTimeout   = 3 * time.Second
+	defaultHeaderTimeout = 10 * time.Second
+	defaultIdleTimeout   = 10 * time.Second
+)
+
+func (u *Upstream) dialTimeout() time.Duration { return cmp.Or(u.DialTimeout, defaultDialTimeout) }
+func (u *Upstream) idleTimeout() time.Duration { return cmp.Or(u.IdleTimeout, defaultIdleTimeout) }
+func (u *Upstream) headerTimeout() time.Duration {
+	return cmp.Or(u.HeaderTimeout, defaultHeaderTimeout)
+}

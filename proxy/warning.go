@@ -1,0 +1,49 @@
+package proxy
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/openfaas-logmux/logmux/internal/line"
+	"github.com/openfaas-logmux/logmux/merge"
+)
+
+// warning is a message line that tells whoever reads the logs what is missing
+// from them: the gateway passes on nothing but the body.
+func warning(r Request, format string, args ...any) []byte {
+	return line.Append(nil, line.Message{
+		Name:      r.Name,
+		Namespace: r.Namespace,
+		Instance:  line.WarningInstance,
+		Timestamp: time.Now().UTC(),
+		Text:      line.WarningPrefix + fmt.Sprintf(format, args...),
+	})
+}
+
+// failureWarning says which upstream failed and what that means for the answer.
+func failureWarning(r Request, result *Result) []byte {
+	consequence := "its lines are missing"
+	if result.delivered() {
+		consequence = "its lines may be incomplete"
+	}
+	return warning(r, "%s failed: %s; %s", result.Upstream, result.Failure, consequence)
+}
+
+// missingWarning says what had to be left out for want of memory and disk.
+func missingWarning(r Request, m *merge.Missing) []byte {
+	return warning(r, "%d lines before %s are missing: too many to hold in memory, and they cannot be spilled: %v",
+		m.Lines, line.Time(m.Before).Format(time.RFC3339Nano), m.Err)
+}
+
+// warnings are all that is to be said at the end of a bounded answer, in the
+// order of the upstreams: an inner logmux's own, then what failed.
+func warnings(r Request, results []Result) [][]byte {
+	var lines [][]byte
+	for i := range results {
+		lines = append(lines, results[i].warnings...)
+		if results[i].Outcome == Failed {
+			lines = append(lines, failureWarning(r, &results[i]))
+		}
+	}
+	return lines
+}
