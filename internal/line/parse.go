@@ -10,6 +10,8 @@ type parsed struct {
 	key     int64
 	wanted  bool // by instance and namespace
 	warning bool // an inner logmux's
+
+	canonical *fields // nil if the line is of another shape
 }
 
 // parse reports false where the line is no message.
@@ -22,12 +24,10 @@ func (r *Reader) parse(line []byte) (parsed, bool) {
 	if in.logmux && bytes.HasPrefix(f.text, []byte(WarningPrefix)) {
 		return parsed{warning: true}, true
 	}
-	if r.keys.set(in, f.key) {
-		r.Stats.Disorder++
-	}
+	r.took(in, f.key)
 	ns := r.opts.Filter.Namespace
 	wanted := in.wanted && (ns == "" || len(f.namespace) == 0 || string(f.namespace) == ns)
-	return parsed{key: f.key, wanted: wanted}, true
+	return parsed{key: f.key, wanted: wanted, canonical: f}, true
 }
 
 // parseAny takes a line of any shape to encoding/json.
@@ -46,9 +46,7 @@ func (r *Reader) parseAny(line []byte) (parsed, bool) {
 	} else {
 		key = Key(m.Timestamp)
 	}
-	if r.keys.set(in, key) {
-		r.Stats.Disorder++
-	}
+	r.took(in, key)
 	ns := r.opts.Filter.Namespace
 	return parsed{key: key, wanted: in.wanted && (ns == "" || m.Namespace == "" || m.Namespace == ns)}, true
 }

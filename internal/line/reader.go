@@ -17,6 +17,9 @@ var ErrCut = errors.New("the answer ends in the middle of a line")
 type Options struct {
 	Filter Filter
 
+	// Labels are written into the lines.
+	Labels Labels
+
 	// Upstream names the provider in lines that had to be wrapped, Name and
 	// Namespace are the request's.
 	Upstream, Name, Namespace string
@@ -57,6 +60,27 @@ type Stats struct {
 	Malformed int64 // lines that had to be wrapped, the cut ones included
 	Cut       int64 // lines over MaxLineBytes
 	Disorder  int64 // lines with a key below that of a line before
+
+	// Lowest and Highest are the range of the keys of Messages.
+	Lowest, Highest int64
+}
+
+// Sent is how many lines the provider sent, whatever became of them.
+func (s *Stats) Sent() int64 { return s.Messages + s.Malformed }
+
+// Add adds what was seen of a further answer.
+func (s *Stats) Add(o Stats) {
+	if s.Messages == 0 {
+		s.Lowest, s.Highest = o.Lowest, o.Highest
+	} else if o.Messages > 0 {
+		s.Lowest, s.Highest = min(s.Lowest, o.Lowest), max(s.Highest, o.Highest)
+	}
+	s.Lines += o.Lines
+	s.Bytes += o.Bytes
+	s.Messages += o.Messages
+	s.Malformed += o.Malformed
+	s.Cut += o.Cut
+	s.Disorder += o.Disorder
 }
 
 // A Reader reads lines into blocks.
@@ -69,12 +93,12 @@ type Reader struct {
 	scanner scanner
 	fields  fields // of the last canonical line
 
-	carry   []byte // the start of a line that the last block ended in
-	wrapped []byte // lines made here, that go behind the block's own bytes
-	skip    bool   // within a line over MaxLineBytes
-	tail    int    // where the last line ends that has no newline; 0 if it has
-	cut     bool   // the last line was cut
-	err     error  // returned once the last block is
+	carry []byte // the start of a line that the last block ended in
+	made  []byte // lines made here: behind the block's own bytes, or instead of them
+	skip  bool   // within a line over MaxLineBytes
+	tail  int    // where the last line ends that has no newline; 0 if it has
+	cut   bool   // the last line was cut
+	err   error  // returned once the last block is
 }
 
 // NewReader returns a reader of src.
@@ -107,8 +131,8 @@ func (r *Reader) Next() (*merge.Block, error) {
 		start = r.read(b, start)
 	}
 	r.carry = append(r.carry, b.Bytes[start:]...)
-	b.Bytes = append(b.Bytes, r.wrapped...)
-	r.wrapped = r.wrapped[:0]
+	b.Bytes = append(b.Bytes[:r.base(b)], r.made...)
+	r.made = r.made[:0]
 	if len(b.Lines) == 0 {
 		b.Free()
 		return nil, r.err
@@ -122,14 +146,26 @@ func (r *Reader) enough(b *merge.Block, start int) bool {
 	if len(b.Lines) == 0 {
 		return false
 	}
+	if r.opts.Labels.any() {
+		return !r.opts.Fill || len(r.made) > r.opts.BlockSize/4*3
+	}
 	full := cap(b.Bytes)-len(b.Bytes) < cap(b.Bytes)/4
-	return !r.opts.Fill || full || len(r.wrapped) > 0
+	return !r.opts.Fill || full || len(r.made) > 0
+}
+
+// base is where the lines made here begin in the block. Where each line is
+// written anew, those that were read are not kept.
+func (r *Reader) base(b *merge.Block) int {
+	if r.opts.Labels.any() {
+		return 0
+	}
+	return len(b.Bytes)
 }
 
 // room makes room for a Read: it forgets what is read and not wanted, and if
 // one line fills the block, it moves to a larger one.
 func (r *Reader) room(b *merge.Block, start int) (*merge.Block, int) {
-	if len(b.Lines) > 0 {
+	if len(b.Lines) > 0 && !r.opts.Labels.any() {
 		return b, start
 	}
 	b.Bytes = b.Bytes[:copy(b.Bytes, b.Bytes[start:])]
@@ -138,6 +174,7 @@ func (r *Reader) room(b *merge.Block, start int) (*merge.Block, int) {
 	}
 	larger := merge.GetBlock(2 * cap(b.Bytes))
 	larger.Bytes = append(larger.Bytes, b.Bytes...)
+	larger.Lines = append(larger.Lines, b.Lines...)
 	b.Free()
 	return larger, 0
 }
@@ -215,19 +252,38 @@ func (r *Reader) line(b *merge.Block, start, end int) {
 		}
 		return
 	}
-	r.Stats.Messages++
 	if m.warning {
+		r.Stats.Messages++
 		if r.opts.Warning != nil {
 			r.opts.Warning(bytes.Clone(b.Bytes[start : end+1]))
 		}
 		return
 	}
-	if m.wanted && m.key >= r.opts.Filter.since() {
-		r.add(b, m.key, start, end+1)
+	if !m.wanted || m.key < r.opts.Filter.since() {
+		return
 	}
+	if r.opts.Labels.any() {
+		from := len(r.made)
+		r.made = append(m.relabel(r.made, line, r.opts.Labels), '\n')
+		r.add(b, m.key, r.base(b)+from, r.base(b)+len(r.made))
+		return
+	}
+	r.add(b, m.key, start, end+1)
 }
 
 func (r *Reader) add(b *merge.Block, key int64, start, end int) {
 	b.Lines = append(b.Lines, merge.Line{Key: key, Start: uint32(start), End: uint32(end)})
 	r.Stats.Lines++
+}
+
+// took counts a message.
+func (r *Reader) took(in *instance, key int64) {
+	if r.keys.set(in, key) {
+		r.Stats.Disorder++
+	}
+	if r.Stats.Messages == 0 {
+		r.Stats.Lowest, r.Stats.Highest = key, key
+	}
+	r.Stats.Messages++
+	r.Stats.Lowest, r.Stats.Highest = min(r.Stats.Lowest, key), max(r.Stats.Highest, key)
 }

@@ -10,6 +10,7 @@ import (
 // Namespace and instance hold no escapes; the text may.
 type fields struct {
 	namespace, instance, text []byte
+	namespaceAt, instanceAt   int // where they begin in the line
 	key                       int64
 }
 
@@ -19,9 +20,10 @@ type fields struct {
 type scanner struct {
 	// What the last line had up to the value of instance. Most lines of a
 	// stream share it, and what is equal to it needs no second look.
-	prefix    []byte
-	namespace []byte // within prefix
-	clock     clock
+	prefix      []byte
+	namespace   []byte // within prefix
+	namespaceAt int
+	clock       clock
 }
 
 const (
@@ -40,7 +42,7 @@ func (s *scanner) scan(line []byte, f *fields) bool {
 			return false
 		}
 	}
-	f.namespace = s.namespace
+	f.namespace, f.namespaceAt, f.instanceAt = s.namespace, s.namespaceAt, len(s.prefix)
 	rest := line[len(s.prefix):]
 
 	n := plainEnd(rest)
@@ -80,7 +82,7 @@ func (s *scanner) scanPrefix(line []byte) bool {
 	}
 	at += n
 	s.prefix = append(s.prefix[:0], line[:at+len(beforeInstance)]...)
-	s.namespace = s.prefix[start:at]
+	s.namespace, s.namespaceAt = s.prefix[start:at], start
 	return true
 }
 
@@ -131,24 +133,42 @@ func stringEnd(b []byte) int {
 }
 
 // skipPlain returns how many bytes at the start of b need no look: the index of
-// the first quote, backslash or control character, or of the last few bytes. It
-// takes eight at a time (Hacker's Delight, 6-1); len(b) >= 8.
+// the first quote, backslash or control character, or of the last few bytes.
 func skipPlain(b []byte) int {
+	i := 0
+	for ; i+16 <= len(b); i += 16 {
+		first := special(binary.LittleEndian.Uint64(b[i:]))
+		second := special(binary.LittleEndian.Uint64(b[i+8:]))
+		if first|second != 0 {
+			if first == 0 {
+				return i + 8 + bits.TrailingZeros64(second)/8
+			}
+			return i + bits.TrailingZeros64(first)/8
+		}
+	}
+	if i+8 <= len(b) {
+		m := special(binary.LittleEndian.Uint64(b[i:]))
+		if m != 0 {
+			return i + bits.TrailingZeros64(m)/8
+		}
+		i += 8
+	}
+	return i
+}
+
+// special marks the high bit of each byte that is a quote, a backslash or a
+// control character (Hacker's Delight, 6-1). A borrow may mark a byte above one
+// that is rightly marked: only the lowest mark is sure.
+func special(w uint64) uint64 {
 	const (
 		ones  = 0x0101010101010101
 		highs = 0x8080808080808080
 	)
-	i := 0
-	for ; i+8 <= len(b); i += 8 {
-		w := binary.LittleEndian.Uint64(b[i:])
-		quote, backslash := w^('"'*ones), w^('\\'*ones)
-		// A borrow may mark a byte above one that is rightly marked; the lowest is right.
-		m := ((w - ' '*ones) &^ w) | ((quote - ones) &^ quote) | ((backslash - ones) &^ backslash)
-		if m &= highs; m != 0 {
-			return i + bits.TrailingZeros64(m)/8
-		}
-	}
-	return i
+	// With bit 1 flipped, the quote (0x22) is next to the control characters,
+	// and nothing else is below 0x21.
+	low := (w ^ 0x02*ones) - 0x21*ones
+	backslash := w ^ '\\'*ones
+	return (low&^w | (backslash-ones)&^backslash) & highs
 }
 
 // escapeLen returns the length of the escape that b starts with, 0 if it is none.
@@ -163,16 +183,17 @@ func escapeLen(b []byte) int {
 		if len(b) < 6 {
 			return 0
 		}
-		for _, c := range b[2:6] {
-			if !isHex(c) {
-				return 0
-			}
+		if hex[b[2]] && hex[b[3]] && hex[b[4]] && hex[b[5]] {
+			return 6
 		}
-		return 6
 	}
 	return 0
 }
 
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
-}
+// hex holds the hexadecimal digits.
+var hex = func() (digits [256]bool) {
+	for _, c := range []byte("0123456789abcdefABCDEF") {
+		digits[c] = true
+	}
+	return digits
+}()

@@ -25,14 +25,14 @@ func (r *Reader) wrapCut(b *merge.Block, line []byte) {
 // wrap makes a message of the text. It passes every filter.
 func (r *Reader) wrap(b *merge.Block, text string) {
 	key := r.keys.previous(r.opts.Now)
-	start := len(b.Bytes) + len(r.wrapped)
-	r.wrapped = Append(r.wrapped, Message{
+	from := len(r.made)
+	r.made = Append(r.made, Message{
 		Name:      r.opts.Name,
 		Namespace: r.opts.Namespace,
 		Instance:  r.opts.Upstream,
 		Timestamp: Time(key),
 		Text:      text,
 	})
-	r.add(b, key, start, len(b.Bytes)+len(r.wrapped))
+	r.add(b, key, r.base(b)+from, r.base(b)+len(r.made))
 	r.Stats.Malformed++
 }
