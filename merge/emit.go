@@ -7,17 +7,15 @@ func (s *Sorter) Emit(emit func(line []byte) error) (*Missing, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.init()
-	if s.Newest > 0 && s.openLines > s.Newest {
-		s.prune(s.Newest)
+	if n := s.keep(); n > 0 && s.openLines > n {
+		s.prune(n)
 	}
 	s.keepRun()
-	skip := 0
-	if s.Newest > 0 {
-		skip = max(s.runLines-s.Newest, 0)
-		// Of what was dropped as many are missed as were wanted.
-		s.missing.Lines = min(s.missing.Lines, s.Newest-min(s.runLines, s.Newest))
+	skip, err := s.unwanted()
+	if err != nil {
+		return nil, err
 	}
-	err := s.mergeRuns(func(key int64, line []byte) error {
+	err = s.mergeRuns(func(key int64, line []byte) error {
 		if skip > 0 {
 			skip--
 			return nil
@@ -36,11 +34,40 @@ func (s *Sorter) Emit(emit func(line []byte) error) (*Missing, error) {
 	return &s.missing, nil
 }
 
-// mergeRuns calls visit with the lines of all runs in order.
+// unwanted is how many lines at the start of the merged runs are older than the
+// newest that are wanted.
+func (s *Sorter) unwanted() (int, error) {
+	if s.Newest == 0 {
+		return 0, nil
+	}
+	lines := 0
+	if s.Copies == nil {
+		lines = s.lines()
+	} else if err := s.mergeRuns(func(int64, []byte) error { lines++; return nil }); err != nil {
+		return 0, err
+	}
+	// Of what was dropped as many are missed as were wanted.
+	s.missing.Lines = min(s.missing.Lines, max(s.Newest-lines, 0))
+	return max(lines-s.Newest, 0), nil
+}
+
+// lines is how many lines are in the runs.
+func (s *Sorter) lines() int {
+	n := 0
+	for _, r := range s.runs {
+		n += r.lines()
+	}
+	return n
+}
+
+// mergeRuns calls visit with the lines of all runs in order, copies left out.
 func (s *Sorter) mergeRuns(visit func(key int64, line []byte) error) error {
+	copies := copyFilter{Copies: s.Copies}
+	readers := make([]runReader, len(s.runs))
 	heads := make([]head, len(s.runs))
-	for i := range s.runs {
-		h, err := s.head(i)
+	for i, r := range s.runs {
+		readers[i] = r.read()
+		h, err := nextHead(readers, i)
 		if err != nil {
 			return err
 		}
@@ -48,11 +75,13 @@ func (s *Sorter) mergeRuns(visit func(key int64, line []byte) error) error {
 	}
 	for t := newTree(heads); !t[0].isEnded(); {
 		i := t[0].source()
-		key, _, line := s.runs[i].line()
-		if err := visit(key, line); err != nil {
-			return err
+		key, place, line := readers[i].line()
+		if !copies.redundant(key, place, line) {
+			if err := visit(key, line); err != nil {
+				return err
+			}
 		}
-		h, err := s.head(i)
+		h, err := nextHead(readers, i)
 		if err != nil {
 			return err
 		}
@@ -61,12 +90,12 @@ func (s *Sorter) mergeRuns(visit func(key int64, line []byte) error) error {
 	return nil
 }
 
-// head moves run i to its next line.
-func (s *Sorter) head(i int) (head, error) {
-	more, err := s.runs[i].next()
+// nextHead moves reader i to its next line.
+func nextHead(readers []runReader, i int) (head, error) {
+	more, err := readers[i].next()
 	if err != nil || !more {
 		return ended(i), err
 	}
-	key, place, _ := s.runs[i].line()
+	key, place, _ := readers[i].line()
 	return newHead(key, place, i), nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -302,6 +303,55 @@ func TestSorterHoldsLittleOfOneInstant(t *testing.T) {
 		t.Fatalf("%d lines sent, missing %+v, error %v", lines, missing, err)
 	}
 }
+
+// withoutCopies is the answer by the definition: of each line, for each group, as
+// many as the place that has most of it.
+func withoutCopies(all []dealt, group []int, same func(dealt) string) []dealt {
+	type of struct {
+		line string
+		from int
+	}
+	seen, sent := map[of]int{}, map[of]int{}
+	return slices.DeleteFunc(slices.Clone(all), func(l dealt) bool {
+		if group[l.place] == 0 {
+			return false
+		}
+		at, in := of{same(l), l.place}, of{same(l), -group[l.place]}
+		seen[at]++
+		if seen[at] <= sent[in] {
+			return true
+		}
+		sent[in]++
+		return false
+	})
+}
+
+func TestSorterLeavesOutCopies(t *testing.T) {
+	for seed := range uint64(60) {
+		rng := rand.New(rand.NewPCG(seed, 8))
+		streams := deal(rng, 2000, 5, 300)
+		for _, s := range streams {
+			for i := range s {
+				s[i].text = fmt.Sprintf("%d %d\n", s[i].key, rng.IntN(3))
+			}
+		}
+		group := []int{0, 1, 1, 2, 1}
+		want := withoutCopies(sorted(streams), group, func(l dealt) string { return l.text })
+		newest := []int{0, 1, 100, 5000}[rng.IntN(4)]
+		if newest > 0 {
+			want = want[max(len(want)-newest, 0):]
+		}
+		s := &Sorter{
+			Newest: newest, Memory: []int64{0, 1}[rng.IntN(2)], SpillDir: t.TempDir(),
+			Copies: &Copies{Group: group, Identity: func(_ int64, line []byte) uint64 { return maphash.Bytes(hashSeed, line) }},
+		}
+		if got, _ := sortAll(t, s, rng, streams); got != text(want) {
+			t.Fatalf("seed %d, newest %d: got %d lines, want %d; first difference near %q", seed, newest, strings.Count(got, "\n"), len(want), difference(got, text(want)))
+		}
+	}
+}
+
+var hashSeed = maphash.MakeSeed()
 
 func TestSorterWithoutLines(t *testing.T) {
 	var s Sorter

@@ -10,6 +10,10 @@ import (
 // the oldest of them: what is older need not be looked at again.
 func (s *Sorter) prune(n int) {
 	blocks, entries := s.sortOpen()
+	if s.Copies != nil && s.overflow == nil && n > 0 {
+		// Which of a line's copies is the one that counts is known only with all of its key.
+		n = len(entries) - below(entries, entries[len(entries)-n].key)
+	}
 	kept := entries[len(entries)-n:]
 	s.missed(len(entries) - n)
 	if n > 0 {
@@ -87,7 +91,7 @@ func (s *Sorter) dropOldest() {
 			memory = append(memory, m.entries)
 		}
 	}
-	floor, lines := middle(memory), s.openLines+s.runLines
+	floor, lines := middle(memory), s.openLines+s.lines()
 	for _, r := range s.runs {
 		if m, ok := r.(*memoryRun); ok {
 			s.cut(m, floor)
@@ -95,7 +99,7 @@ func (s *Sorter) dropOldest() {
 	}
 	s.prune(len(open) - below(open, floor))
 	s.floor = max(s.floor, floor)
-	if s.openLines+s.runLines == lines {
+	if s.openLines+s.lines() == lines {
 		s.prune(s.openLines / 2) // nearly all are of one instant: by arrival
 	}
 }
@@ -108,7 +112,6 @@ func (s *Sorter) cut(r *memoryRun, floor int64) {
 	free(r.blocks)
 	r.blocks, r.entries = packed, slices.Clone(r.entries[n:])
 	s.account(r.size())
-	s.runLines -= n
 	s.missed(n)
 }
 

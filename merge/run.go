@@ -1,7 +1,13 @@
 package merge
 
-// A run is a sorted sequence of lines.
+// A run is a sorted sequence of lines that can be read more than once.
 type run interface {
+	lines() int
+	read() runReader
+}
+
+// A runReader is a place in a run.
+type runReader interface {
 	// next moves to the next line and reports whether there is one.
 	next() (bool, error)
 	// line returns the line it is at. The bytes are valid until next.
@@ -12,19 +18,10 @@ type run interface {
 type memoryRun struct {
 	blocks  []*Block
 	entries []entry
-	at      int // 1 + the entry it is at
 }
 
-func (r *memoryRun) next() (bool, error) {
-	r.at++
-	return r.at <= len(r.entries), nil
-}
-
-func (r *memoryRun) line() (int64, int, []byte) {
-	e := r.entries[r.at-1]
-	b := r.blocks[e.block]
-	return e.key, int(b.place), b.line(int(e.line))
-}
+func (r *memoryRun) lines() int      { return len(r.entries) }
+func (r *memoryRun) read() runReader { return &memoryReader{r, -1} }
 
 // size is what the run holds of memory, in bytes.
 func (r *memoryRun) size() int64 {
@@ -33,6 +30,22 @@ func (r *memoryRun) size() int64 {
 		n += b.size()
 	}
 	return n
+}
+
+type memoryReader struct {
+	*memoryRun
+	at int // the entry it is at
+}
+
+func (r *memoryReader) next() (bool, error) {
+	r.at++
+	return r.at < len(r.entries), nil
+}
+
+func (r *memoryReader) line() (int64, int, []byte) {
+	e := r.entries[r.at]
+	b := r.blocks[e.block]
+	return e.key, int(b.place), b.line(int(e.line))
 }
 
 // closeRun makes a sorted run of the open lines: in memory while there is room
@@ -50,7 +63,6 @@ func (s *Sorter) closeRun() {
 		return
 	}
 	s.runs = append(s.runs, r)
-	s.runLines += len(entries)
 	free(blocks)
 	s.clearOpen()
 }
@@ -63,7 +75,6 @@ func (s *Sorter) keepRun() {
 	blocks, entries := s.sortOpen()
 	r := &memoryRun{blocks: blocks, entries: entries}
 	s.runs = append(s.runs, r)
-	s.runLines += len(entries)
 	s.entries = nil // the run's now
 	s.clearOpen()
 	s.account(r.size())
@@ -73,23 +84,28 @@ func (s *Sorter) keepRun() {
 func (s *Sorter) spillAll() {
 	if s.overflow == nil {
 		s.keepRun()
-	}
-	for i, r := range s.runs {
-		m, ok := r.(*memoryRun)
-		if !ok || s.overflow != nil {
-			continue
-		}
-		spilled, err := s.spill.write(s.SpillDir, s.SpillLimit, m)
-		if err != nil {
-			s.overflow = err
-			break
-		}
-		s.runs[i] = spilled
-		s.account(-m.size())
-		free(m.blocks)
+		s.overflow = s.spillRuns()
 	}
 	if s.overflow != nil {
 		s.dropOldest()
 	}
 	s.schedule()
+}
+
+// spillRuns moves the runs in memory to the spill file.
+func (s *Sorter) spillRuns() error {
+	for i, r := range s.runs {
+		m, ok := r.(*memoryRun)
+		if !ok {
+			continue
+		}
+		spilled, err := s.spill.write(s.SpillDir, s.SpillLimit, m)
+		if err != nil {
+			return err
+		}
+		s.runs[i] = spilled
+		s.account(-m.size())
+		free(m.blocks)
+	}
+	return nil
 }

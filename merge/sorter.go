@@ -29,6 +29,9 @@ type Sorter struct {
 	// each spills what it has.
 	Shared *Budget
 
+	// Copies, if not nil, says which lines are copies of each other.
+	Copies *Copies
+
 	// SpillDir is where the spill file is made. If empty, the system's
 	// directory for temporary files.
 	SpillDir string
@@ -43,7 +46,6 @@ type Sorter struct {
 	openBytes int64
 	checkAt   int64 // openBytes at which prune or closeRun is due
 	runs      []run // in order of arrival
-	runLines  int   // lines in runs
 	held      int64 // bytes accounted for: open and runs in memory
 	floor     int64 // lines below this key are no longer wanted
 	spill     spillFile
@@ -148,8 +150,8 @@ func (s *Sorter) wanted(b *Block) *Block {
 
 // relieve makes room once the open blocks have grown to checkAt.
 func (s *Sorter) relieve() {
-	if s.Newest > 0 && s.openLines > s.Newest {
-		s.prune(s.Newest)
+	if n := s.keep(); n > 0 && s.openLines > n {
+		s.prune(n)
 	}
 	switch {
 	case s.overflow != nil:
@@ -171,6 +173,15 @@ func (s *Sorter) schedule() {
 	default:
 		s.checkAt = s.runBytes()
 	}
+}
+
+// keep is how many lines surely hold the newest that are wanted, 0 for all: some
+// may be copies.
+func (s *Sorter) keep() int {
+	if s.Newest == 0 || s.Copies == nil {
+		return s.Newest
+	}
+	return s.Newest * s.Copies.most()
 }
 
 func (s *Sorter) limit() int64 {

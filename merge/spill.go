@@ -57,7 +57,7 @@ func (f *spillFile) write(dir string, limit int64, r *memoryRun) (*spilledRun, e
 	if err := f.flush(w); err != nil {
 		return nil, err
 	}
-	spilled := &spilledRun{file: f.file, offset: f.size, end: f.size + size}
+	spilled := &spilledRun{f.file, f.size, f.size + size, len(r.entries)}
 	f.size += size
 	return spilled, nil
 }
@@ -91,10 +91,21 @@ func (f *spillFile) close() {
 	}
 }
 
-// A spilledRun reads a run back from offset to end.
+// A spilledRun is a run that stands in the file from start to end.
 type spilledRun struct {
+	file       *os.File
+	start, end int64
+	n          int
+}
+
+func (r *spilledRun) lines() int { return r.n }
+func (r *spilledRun) read() runReader {
+	return &spilledReader{file: r.file, offset: r.start, end: r.end}
+}
+
+type spilledReader struct {
 	file        *os.File
-	offset, end int64
+	offset, end int64 // what is still to be read
 	buf         []byte
 	rest        []byte // of buf, not yet looked at
 	key         int64
@@ -102,7 +113,7 @@ type spilledRun struct {
 	bytes       []byte
 }
 
-func (r *spilledRun) next() (bool, error) {
+func (r *spilledReader) next() (bool, error) {
 	if len(r.rest) == 0 && r.offset == r.end {
 		return false, nil
 	}
@@ -120,10 +131,10 @@ func (r *spilledRun) next() (bool, error) {
 	return true, nil
 }
 
-func (r *spilledRun) line() (int64, int, []byte) { return r.key, r.place, r.bytes }
+func (r *spilledReader) line() (int64, int, []byte) { return r.key, r.place, r.bytes }
 
 // need makes rest at least n bytes long.
-func (r *spilledRun) need(n int) error {
+func (r *spilledReader) need(n int) error {
 	if len(r.rest) >= n {
 		return nil
 	}
