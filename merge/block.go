@@ -61,3 +61,16 @@ func (b *Block) line(i int) []byte {
 	l := &b.Lines[i]
 	return b.Bytes[l.Start:l.End]
 }
+
+// Keep leaves the lines in the block that pass, and returns how many did not.
+func (b *Block) Keep(pass func(l Line, bytes []byte) bool) (dropped int) {
+	kept := b.Lines[:0]
+	for _, l := range b.Lines {
+		if pass(l, b.Bytes[l.Start:l.End]) {
+			kept = append(kept, l)
+		}
+	}
+	dropped = len(b.Lines) - len(kept)
+	b.Lines = kept
+	return dropped
+}

@@ -15,6 +15,7 @@ func (h *Handler) sorted(ctx context.Context, w http.ResponseWriter, r Request, 
 		Newest:     r.Tail,
 		Memory:     h.memoryLimit(),
 		Shared:     h.Shared,
+		Copies:     copies(clients),
 		SpillDir:   h.SpillDir,
 		SpillLimit: h.SpillLimit,
 	}

@@ -50,7 +50,7 @@ func newClient(u *Upstream, place int) *client {
 		place:     place,
 		logs:      *u.URL.JoinPath("/system/logs"),
 		transport: t,
-		retrying:  retrying(t, u.Retry),
+		retrying:  retrying(&idleTransport{RoundTripper: t, timeout: u.idleTimeout()}, u.Retry),
 	}
 }
 

@@ -43,11 +43,12 @@ type Failure struct {
 func (f *Failure) Error() string { return string(f.Reason) + ": " + f.Err.Error() }
 func (f *Failure) Unwrap() error { return f.Err }
 
-// The causes that end an upstream's context.
-var (
-	errIdle  = errors.New("no more of the answer within idle_timeout")
-	errTotal = errors.New("not done within the time for the whole request")
-)
+// errTotal is the cause that ends a request's context at its deadline.
+var errTotal = errors.New("not done within the time for the whole request")
+
+// reasonGone is that of an upstream that was given up because the client left;
+// it is nobody's failure.
+const reasonGone Reason = "gone"
 
 // failed finds the reason of an error that ended an exchange under ctx.
 func failed(ctx context.Context, err error) *Failure {
@@ -55,7 +56,11 @@ func failed(ctx context.Context, err error) *Failure {
 	if errors.As(err, &f) {
 		return f
 	}
-	if cause := context.Cause(ctx); cause != nil {
+	switch cause := context.Cause(ctx); {
+	case cause == nil:
+	case errors.Is(cause, context.Canceled):
+		return &Failure{reasonGone, cause}
+	default:
 		return &Failure{ReasonTimeout, cause}
 	}
 	// url.Error repeats the URL, which is known and may hold credentials.

@@ -32,7 +32,7 @@ func ask(clients []*client, collect func(c *client, answering func()) Result) *f
 			answered := false
 			f.results[i] = collect(c, func() {
 				answered = true
-				f.early[i] = Result{Upstream: c.Name, Outcome: OK, required: c.Required}
+				f.early[i] = c.newResult()
 				close(f.settled[i])
 			})
 			if !answered {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -58,7 +59,7 @@ type Report struct {
 	Request  Request
 	Status   int // 0 if the client left before there was one
 	Duration time.Duration
-	Results  []Result // by upstream, those that were asked
+	Results  []Result // of the upstreams that were asked and not given up
 }
 
 const (
@@ -93,24 +94,26 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		results = h.serve(req.Context(), recorder, r)
 	}
 	if h.Ended != nil {
+		// A client that leaves is no failure of the upstreams given up for it.
+		results = slices.DeleteFunc(results, func(r Result) bool { return r.Failure != nil && r.Failure.Reason == reasonGone })
 		h.Ended(Report{r, recorder.status, time.Since(start), results})
 	}
 }
 
 func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, r Request) []Result {
-	clients := h.matching(r)
+	clients := route(h.all(), r)
 	if len(clients) == 0 {
 		refuse(w, r, http.StatusInternalServerError, nil)
 		return nil
 	}
-	if r.Tail == 0 && allOrdered(clients) {
+	if r.Tail == 0 && streamable(clients) {
 		return h.streamed(ctx, w, r, clients)
 	}
 	return h.sorted(ctx, w, r, clients)
 }
 
-// matching are the clients of the upstreams to ask.
-func (h *Handler) matching(Request) []*client {
+// all are the clients of all upstreams.
+func (h *Handler) all() []*client {
 	h.init.Do(func() {
 		for i := range h.Upstreams {
 			h.clients = append(h.clients, newClient(&h.Upstreams[i], i))
@@ -122,14 +125,16 @@ func (h *Handler) matching(Request) []*client {
 // CloseIdleConnections closes the connections to upstreams that no request
 // uses. A handler that is replaced by another is done with after this.
 func (h *Handler) CloseIdleConnections() {
-	for _, c := range h.matching(Request{}) {
+	for _, c := range h.all() {
 		c.transport.CloseIdleConnections()
 	}
 }
 
-func allOrdered(clients []*client) bool {
+// streamable reports whether lines can be sent while they arrive: the order of
+// each upstream is trusted, and none holds copies of another's lines.
+func streamable(clients []*client) bool {
 	for _, c := range clients {
-		if !c.Ordered {
+		if !c.Ordered || c.ReplicaGroup != "" {
 			return false
 		}
 	}

@@ -2,25 +2,18 @@ package proxy
 
 import (
 	"net/url"
-	"strconv"
 	"time"
 )
 
-// query is what the upstream is asked for the sake of the request: never less
-// than what is wanted of it. Every line is held to the request afterwards.
-func (u *Upstream) query(r Request, now time.Time) url.Values {
+// base is what every exchange asks: whose logs. An upstream is never asked for
+// less than is wanted of it, and every line is held to the request afterwards.
+func (u *Upstream) base(r Request) url.Values {
 	q := url.Values{"name": {r.Name}}
 	if r.Namespace != "" {
 		q.Set("namespace", r.Namespace)
 	}
 	if r.Instance != "" {
 		q.Set("instance", r.Instance)
-	}
-	if !r.Since.IsZero() {
-		q.Set("since", u.askSince(r.Since, now).UTC().Format(time.RFC3339Nano))
-	}
-	if n := u.askTail(r); n > 0 {
-		q.Set("tail", strconv.Itoa(n))
 	}
 	return q
 }
@@ -38,6 +31,9 @@ func (u *Upstream) askSince(since, now time.Time) time.Time {
 func (u *Upstream) askTail(r Request) int {
 	if u.TailMode == TailAll || r.Instance != "" && !u.HonoursInstance {
 		return 0
+	}
+	if u.MaxLimit > 0 {
+		return min(r.Tail, u.MaxLimit)
 	}
 	return r.Tail
 }

@@ -5,10 +5,11 @@ import "net/http"
 // chooseStatus is the status of a request whose upstreams ended like this. It
 // avoids those that the gateway turns into something else: 206, 404 and 501.
 func chooseStatus(results []Result) int {
+	excuse(results)
 	var ok, failed, timeouts int
 	for i := range results {
 		r := &results[i]
-		if r.Outcome == Failed {
+		if r.Outcome == Failed && !r.excused {
 			failed++
 			if r.Failure.Reason == ReasonTimeout {
 				timeouts++

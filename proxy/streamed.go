@@ -57,6 +57,7 @@ func (h *Handler) streamed(ctx context.Context, w http.ResponseWriter, r Request
 		hangUp()
 	}
 	results := fan.wait()
+	excuse(results)
 	if err == nil && h.warns(r) {
 		for _, line := range warnings(r, results) {
 			out.write(line)

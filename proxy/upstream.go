@@ -20,6 +20,17 @@ type Upstream struct {
 	// Required upstreams must answer: where one fails, the request does.
 	Required bool
 
+	// Match says which requests the upstream is asked for. If zero, all.
+	Match Match
+
+	// Namespace fills the namespace of lines that have none. If empty, it
+	// stays empty.
+	Namespace string
+
+	// InstancePrefix is put before the instance of each line. A request for an
+	// instance with the prefix goes to this upstream alone, without it.
+	InstancePrefix string
+
 	// Header is sent with each request.
 	Header http.Header
 
@@ -49,6 +60,19 @@ type Upstream struct {
 	// If empty, TailNewest.
 	TailMode TailMode
 
+	// MaxLimit is the provider's own cap on the lines of one answer: all of
+	// them are had by asking again from the last. If zero, there is none.
+	MaxLimit int
+
+	// MaxLookback is the age of the oldest start that the provider accepts; an
+	// older one is asked as that. If zero, any.
+	MaxLookback time.Duration
+
+	// ReplicaGroup names upstreams that hold copies of the same lines: what
+	// they share is sent once, and one that is ok makes up for the others. If
+	// empty, the upstream is on its own.
+	ReplicaGroup string
+
 	// HonoursInstance says that the provider filters by instance itself.
 	// Otherwise it is not asked for a tail together with an instance: it would
 	// cut first, and the lines wanted might be gone.
@@ -57,6 +81,12 @@ type Upstream struct {
 	// MaxLineBytes is how long a line may be; longer ones are cut and marked.
 	// If zero, 1 MiB.
 	MaxLineBytes int
+}
+
+// Match limits the requests an upstream is asked for, by globs as in path.Match.
+// An empty list matches everything.
+type Match struct {
+	Namespaces, Names []string
 }
 
 // Retry bounds the tries after the first.
@@ -75,6 +105,8 @@ type TailMode string
 const (
 	// TailNewest: it sends the newest N, or the newest N of each instance.
 	TailNewest TailMode = "newest"
+	// TailOldest: it sends the oldest N.
+	TailOldest TailMode = "oldest"
 	// TailAll: what it does is not to be relied upon; it is asked for all.
 	TailAll TailMode = "all"
 )

@@ -36,13 +36,18 @@ func missingWarning(r Request, m *merge.Missing) []byte {
 }
 
 // warnings are all that is to be said at the end of a bounded answer, in the
-// order of the upstreams: an inner logmux's own, then what failed.
+// order of the upstreams: an inner logmux's own, then what the answer lacks,
+// then what failed.
 func warnings(r Request, results []Result) [][]byte {
 	var lines [][]byte
 	for i := range results {
-		lines = append(lines, results[i].warnings...)
-		if results[i].Outcome == Failed {
-			lines = append(lines, failureWarning(r, &results[i]))
+		result := &results[i]
+		lines = append(lines, result.warnings...)
+		for _, note := range result.notes {
+			lines = append(lines, warning(r, "%s: %s", result.Upstream, note))
+		}
+		if result.Outcome == Failed && !result.excused {
+			lines = append(lines, failureWarning(r, result))
 		}
 	}
 	return lines

@@ -1,0 +1,127 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/openfaas-logmux/logmux/internal/line"
+)
+
+// An asking is one bounded request to one upstream. Providers differ in what
+// they make of a tail, a start or no limit, so it may take several exchanges:
+//
+//	the provider                    is asked                       where
+//	keeps the newest N, or all      once                           asking.go
+//	keeps the oldest N              by a bisected start            bisect.go
+//	caps its answers                from the last line, again      pages.go
+type asking struct {
+	*client
+	Request
+	opts      line.Options
+	answering func()
+	result    Result
+	start     time.Time
+}
+
+// collect asks the upstream for what the request wants of it and hands over
+// the lines. It calls answering, once, when there is a 2xx answer to read.
+func (c *client) collect(ctx context.Context, r Request, opts line.Options, answering func(), to sink) Result {
+	a := &asking{client: c, Request: c.translate(r), opts: opts, answering: answering, start: time.Now()}
+	a.result = c.newResult()
+	a.opts.Upstream, a.opts.Name, a.opts.Namespace = c.Name, r.Name, r.Namespace
+	a.opts.MaxLineBytes = c.MaxLineBytes
+	a.opts.Labels = line.Labels{Namespace: c.Namespace, InstancePrefix: c.InstancePrefix}
+	a.opts.Filter = line.Filter{Since: r.Since, Instance: a.Instance, Namespace: r.Namespace}
+	a.opts.Warning = func(line []byte) { a.result.warnings = append(a.result.warnings, line) }
+
+	err := a.all(ctx, to)
+	if err == nil {
+		err = unintelligible(a.result.Stats)
+	}
+	a.result.Duration = time.Since(a.start)
+	switch {
+	case errors.Is(err, errAbsent):
+		a.result.Outcome = Absent
+	case err != nil:
+		a.result.Outcome, a.result.Failure = Failed, failed(ctx, err)
+	}
+	return a.result
+}
+
+func (c *client) newResult() Result {
+	return Result{Upstream: c.Name, Ordered: c.Ordered, Outcome: OK, required: c.Required, group: c.ReplicaGroup}
+}
+
+// all asks as often as it takes.
+func (a *asking) all(ctx context.Context, to sink) error {
+	from, cut := a.since()
+	oldest := a.TailMode == TailOldest
+	var err error
+	switch {
+	case oldest && a.Tail > 0 && (a.MaxLimit == 0 || a.Tail < a.MaxLimit):
+		err = a.newestOfOldest(ctx, from, to)
+	case oldest && a.MaxLimit > 0:
+		err = a.pages(ctx, from, to)
+	default:
+		err = a.once(ctx, from, to)
+	}
+	if err == nil && cut && (a.Tail == 0 || a.result.Stats.Lines < int64(a.Tail)) {
+		a.note("lines before %s are missing: it looks back %v at most", from.UTC().Format(time.RFC3339), a.MaxLookback)
+	}
+	return err
+}
+
+// since is the start to ask for, zero for none, and whether the provider's
+// look-back cuts off what the request asks for.
+func (a *asking) since() (from time.Time, cut bool) {
+	from = a.Since
+	if earliest := a.start.Add(-a.MaxLookback); a.MaxLookback > 0 && !from.IsZero() && from.Before(earliest) {
+		return earliest, true
+	}
+	return from, false
+}
+
+// once takes what the provider gives for one request.
+func (a *asking) once(ctx context.Context, from time.Time, to sink) error {
+	limit := a.askTail(a.Request)
+	stats, err := a.exchangeLines(ctx, from, limit, to)
+	if err == nil && a.MaxLimit > 0 && stats.Sent() >= int64(a.MaxLimit) && a.Tail != limit {
+		a.note("older lines may be missing: it sends %d at most", a.MaxLimit)
+	}
+	return err
+}
+
+// exchangeLines is one exchange: at most limit lines from the start on, zero
+// for no bound. It returns what was in the answer, also with an error.
+func (a *asking) exchangeLines(ctx context.Context, from time.Time, limit int, to sink) (line.Stats, error) {
+	q := a.base(a.Request)
+	if !from.IsZero() {
+		q.Set("since", a.askSince(from, time.Now()).UTC().Format(time.RFC3339Nano))
+	}
+	if limit > 0 {
+		q.Set("tail", strconv.Itoa(limit))
+	}
+	var stats line.Stats
+	err := a.exchange(ctx, q, func(body io.Reader) error {
+		if a.answering != nil {
+			a.result.ToHeader = time.Since(a.start)
+			a.answering()
+			a.answering = nil
+		}
+		reader := line.NewReader(body, a.opts)
+		err := drain(reader, to)
+		stats = reader.Stats
+		return err
+	})
+	a.result.Stats.Add(stats)
+	return stats, err
+}
+
+// note says what the answer lacks, for the warning at its end.
+func (a *asking) note(format string, args ...any) {
+	a.result.notes = append(a.result.notes, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,47 @@
+package proxy
+
+import (
+	"errors"
+	"time"
+
+	"github.com/openfaas-logmux/logmux/internal/line"
+)
+
+// An Outcome is how an upstream ended a request.
+type Outcome string
+
+// The outcomes.
+const (
+	OK     Outcome = "ok"     // a 2xx answer, read to its end; it may be empty
+	Absent Outcome = "absent" // the upstream does not have the function
+	Failed Outcome = "failed" // everything else, half an answer included
+)
+
+// A Result is what an upstream made of a request.
+type Result struct {
+	Upstream string
+	Ordered  bool // the upstream is said to be
+	Outcome  Outcome
+	Failure  *Failure // of a failed one
+	Stats    line.Stats
+	ToHeader time.Duration // from the start to the response's header, 0 without one
+	Duration time.Duration // from the start to the end
+
+	required bool
+	group    string   // the replica group
+	excused  bool     // another of the group made up for it
+	warnings [][]byte // an inner logmux's, as they came
+	notes    []string // what the answer lacks though nothing failed
+}
+
+// delivered reports whether a line came, whatever became of the upstream then.
+func (r *Result) delivered() bool { return r.Stats.Lines > 0 }
+
+// unintelligible is the failure of an upstream that answered, but not with log
+// lines: an ingress' page, perhaps.
+func unintelligible(s line.Stats) error {
+	if s.Messages > 0 || s.Malformed == s.Cut {
+		return nil
+	}
+	return &Failure{ReasonMalformed, errors.New("no line of the answer is a log message")}
+}
