@@ -56,8 +56,8 @@ func (b *Block) size() int64 { return int64(cap(b.Bytes)) + int64(cap(b.Lines))*
 
 const lineSize = 16 // unsafe.Sizeof(Line{})
 
-// line returns the bytes of line i.
-func (b *Block) line(i int) []byte {
+// Line returns the bytes of line i, with its newline.
+func (b *Block) Line(i int) []byte {
 	l := &b.Lines[i]
 	return b.Bytes[l.Start:l.End]
 }

@@ -1,5 +1,7 @@
 package merge
 
+import "math"
+
 // Emit merges what was added and calls emit with each line in order. The bytes
 // are valid during the call. It returns the first error of emit or of reading
 // the spill file, and says what had to be left out, nil if nothing.
@@ -15,6 +17,7 @@ func (s *Sorter) Emit(emit func(line []byte) error) (*Missing, error) {
 	if err != nil {
 		return nil, err
 	}
+	emitted := 0
 	err = s.mergeRuns(func(key int64, line []byte) error {
 		if skip > 0 {
 			skip--
@@ -25,13 +28,27 @@ func (s *Sorter) Emit(emit func(line []byte) error) (*Missing, error) {
 			s.missing.Lines++
 			return nil
 		}
+		if emitted++; emitted == 1 && s.Newest > 0 {
+			s.oldest = key
+		}
 		return emit(line)
 	})
+	if emitted < s.Newest {
+		s.oldest = math.MinInt64 // nothing older was left out
+	}
 	if err != nil || s.missing.Lines == 0 {
 		return nil, err
 	}
 	s.missing.Before, s.missing.Err = s.floor, s.overflow
 	return &s.missing, nil
+}
+
+// Oldest is the key of the oldest line that Emit sent, where Newest has left out
+// what is older; otherwise math.MinInt64.
+func (s *Sorter) Oldest() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.oldest
 }
 
 // unwanted is how many lines at the start of the merged runs are older than the

@@ -52,7 +52,7 @@ func pack(blocks []*Block, entries []entry) []*Block {
 	for i, e := range entries {
 		b := blocks[e.block]
 		to := at[b.place]
-		packed[to].append(e.key, b.line(int(e.line)))
+		packed[to].append(e.key, b.Line(int(e.line)))
 		entries[i].block, entries[i].line = to, uint32(len(packed[to].Lines)-1)
 	}
 	return packed

@@ -45,7 +45,7 @@ func (r *memoryReader) next() (bool, error) {
 func (r *memoryReader) line() (int64, int, []byte) {
 	e := r.entries[r.at]
 	b := r.blocks[e.block]
-	return e.key, int(b.place), b.line(int(e.line))
+	return e.key, int(b.place), b.Line(int(e.line))
 }
 
 // closeRun makes a sorted run of the open lines: in memory while there is room

@@ -37,7 +37,7 @@ type Sorter struct {
 	SpillDir string
 
 	// SpillLimit is how large the spill file may grow, in bytes. If zero,
-	// there is no bound.
+	// there is no bound; if negative, nothing is spilled.
 	SpillLimit int64
 
 	mu        sync.Mutex
@@ -48,6 +48,7 @@ type Sorter struct {
 	runs      []run // in order of arrival
 	held      int64 // bytes accounted for: open and runs in memory
 	floor     int64 // lines below this key are no longer wanted
+	oldest    int64 // see Oldest
 	spill     spillFile
 	entries   []entry // reused from one sort of the open lines to the next
 	scratch   []entry
@@ -116,7 +117,7 @@ func (s *Sorter) Close() {
 
 func (s *Sorter) init() {
 	if s.checkAt == 0 {
-		s.floor = math.MinInt64
+		s.floor, s.oldest = math.MinInt64, math.MinInt64
 		s.schedule()
 	}
 }
@@ -142,7 +143,7 @@ func (s *Sorter) wanted(b *Block) *Block {
 	}
 	packed := GetBlock(used)
 	for i, l := range b.Lines {
-		packed.append(l.Key, b.line(i))
+		packed.append(l.Key, b.Line(i))
 	}
 	b.Free()
 	return packed

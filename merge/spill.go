@@ -34,8 +34,8 @@ func (f *spillFile) write(dir string, limit int64, r *memoryRun) (*spilledRun, e
 		l := r.blocks[e.block].Lines[e.line]
 		size += int64(l.End - l.Start)
 	}
-	if limit > 0 && f.size+size > limit {
-		return nil, fmt.Errorf("%w (%d bytes)", ErrSpillLimit, limit)
+	if limit != 0 && f.size+size > limit {
+		return nil, fmt.Errorf("%w (%d bytes)", ErrSpillLimit, max(limit, 0))
 	}
 	if err := f.create(dir); err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func (f *spillFile) write(dir string, limit int64, r *memoryRun) (*spilledRun, e
 				return nil, err
 			}
 		}
-		line := b.line(int(e.line))
+		line := b.Line(int(e.line))
 		f.buf = binary.NativeEndian.AppendUint64(f.buf, uint64(e.key))
 		f.buf = binary.NativeEndian.AppendUint32(f.buf, b.place)
 		f.buf = binary.NativeEndian.AppendUint32(f.buf, uint32(len(line)))

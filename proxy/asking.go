@@ -30,13 +30,9 @@ type asking struct {
 // collect asks the upstream for what the request wants of it and hands over
 // the lines. It calls answering, once, when there is a 2xx answer to read.
 func (c *client) collect(ctx context.Context, r Request, opts line.Options, answering func(), to sink) Result {
-	a := &asking{client: c, Request: c.translate(r), opts: opts, answering: answering, start: time.Now()}
+	a := &asking{client: c, Request: c.translate(r), answering: answering, start: time.Now()}
 	a.result = c.newResult()
-	a.opts.Upstream, a.opts.Name, a.opts.Namespace = c.Name, r.Name, r.Namespace
-	a.opts.MaxLineBytes = c.MaxLineBytes
-	a.opts.Labels = line.Labels{Namespace: c.Namespace, InstancePrefix: c.InstancePrefix}
-	a.opts.Filter = line.Filter{Since: r.Since, Instance: a.Instance, Namespace: r.Namespace}
-	a.opts.Warning = func(line []byte) { a.result.warnings = append(a.result.warnings, line) }
+	a.opts = c.lineOptions(r, opts, func(line []byte) { a.result.warnings = append(a.result.warnings, line) })
 
 	err := a.all(ctx, to)
 	if err == nil {
@@ -50,6 +46,16 @@ func (c *client) collect(ctx context.Context, r Request, opts line.Options, answ
 		a.result.Outcome, a.result.Failure = Failed, failed(ctx, err)
 	}
 	return a.result
+}
+
+// lineOptions adds to opts how the upstream's lines are to be read for a request.
+func (c *client) lineOptions(r Request, opts line.Options, warning func([]byte)) line.Options {
+	opts.Upstream, opts.Name, opts.Namespace = c.Name, r.Name, r.Namespace
+	opts.MaxLineBytes = c.MaxLineBytes
+	opts.Labels = line.Labels{Namespace: c.Namespace, InstancePrefix: c.InstancePrefix}
+	opts.Filter = line.Filter{Since: r.Since, Instance: c.translate(r).Instance, Namespace: r.Namespace}
+	opts.Warning = warning
+	return opts
 }
 
 func (c *client) newResult() Result {
@@ -78,8 +84,11 @@ func (a *asking) all(ctx context.Context, to sink) error {
 // since is the start to ask for, zero for none, and whether the provider's
 // look-back cuts off what the request asks for.
 func (a *asking) since() (from time.Time, cut bool) {
-	from = a.Since
-	if earliest := a.start.Add(-a.MaxLookback); a.MaxLookback > 0 && !from.IsZero() && from.Before(earliest) {
+	if a.Since.IsZero() {
+		return a.Since, false
+	}
+	from = notAfter(a.Since, a.start)
+	if earliest := a.start.Add(-a.MaxLookback); a.MaxLookback > 0 && from.Before(earliest) {
 		return earliest, true
 	}
 	return from, false
@@ -95,12 +104,12 @@ func (a *asking) once(ctx context.Context, from time.Time, to sink) error {
 	return err
 }
 
-// exchangeLines is one exchange: at most limit lines from the start on, zero
-// for no bound. It returns what was in the answer, also with an error.
+// exchangeLines is one exchange: at most limit lines, zero for no bound, from a
+// time by the provider's clock on, zero for its default. It returns what was in the answer, also with an error.
 func (a *asking) exchangeLines(ctx context.Context, from time.Time, limit int, to sink) (line.Stats, error) {
 	q := a.base(a.Request)
 	if !from.IsZero() {
-		q.Set("since", a.askSince(from, time.Now()).UTC().Format(time.RFC3339Nano))
+		q.Set("since", formatSince(from.Add(-a.SinceSlack)))
 	}
 	if limit > 0 {
 		q.Set("tail", strconv.Itoa(limit))

@@ -22,7 +22,7 @@ const maxBisections = 10
 // between the edge and that of the whole answer so far. Once a full answer's
 // edge reaches the start of the whole one, the two together are whole.
 func (a *asking) newestOfOldest(ctx context.Context, from time.Time, to sink) error {
-	b := bisection{asking: a, limit: a.fullAnswer(), start: time.Now()}
+	b := bisection{asking: a, limit: a.fullAnswer()}
 	defer b.free()
 	for range maxBisections {
 		if err := b.ask(ctx, from); err != nil {
@@ -32,7 +32,7 @@ func (a *asking) newestOfOldest(ctx context.Context, from time.Time, to sink) er
 		if b.done {
 			return b.give(to)
 		}
-		from = b.edge.Add(b.start.Sub(b.edge) / 2)
+		from = b.between()
 	}
 	a.note("of the newest %d lines only %d are here: %d requests found no window with fewer than %d",
 		a.Tail, b.lines, maxBisections, b.limit)
@@ -56,7 +56,7 @@ type bisection struct {
 
 	whole []*merge.Block // every line from start on
 	lines int64          // in whole, of those that are wanted
-	start time.Time
+	start time.Time      // zero if there was no whole answer yet
 
 	full []*merge.Block
 	edge time.Time // of its last line; zero if there was no full answer yet
@@ -84,10 +84,20 @@ func (b *bisection) ask(ctx context.Context, from time.Time) error {
 		freeAll(b.full)
 		b.full, b.edge = answer, line.Time(stats.Highest)
 	}
-	if !b.done && !b.edge.Before(b.start) {
+	if !b.done && !b.start.IsZero() && !b.edge.Before(b.start) {
 		b.join()
 	}
 	return nil
+}
+
+// between is the next start to try: in the middle of what is unknown, or the
+// edge where that is beyond our own clock already.
+func (b *bisection) between() time.Time {
+	end := b.start
+	if end.IsZero() {
+		end = time.Now()
+	}
+	return b.edge.Add(max(end.Sub(b.edge), 0) / 2)
 }
 
 // join puts what the full answer has before the whole one's start to the latter.

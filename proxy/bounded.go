@@ -11,14 +11,7 @@ import (
 // sorted answers a bounded request from upstreams whose order is not trusted,
 // or the newest lines of any: everything is gathered, then sent in order.
 func (h *Handler) sorted(ctx context.Context, w http.ResponseWriter, r Request, clients []*client) []Result {
-	sorter := &merge.Sorter{
-		Newest:     r.Tail,
-		Memory:     h.memoryLimit(),
-		Shared:     h.Shared,
-		Copies:     copies(clients),
-		SpillDir:   h.SpillDir,
-		SpillLimit: h.SpillLimit,
-	}
+	sorter := h.sorter(r, clients)
 	defer sorter.Close()
 
 	reading, cancel := h.deadline(ctx)
@@ -51,8 +44,20 @@ func (h *Handler) sorted(ctx context.Context, w http.ResponseWriter, r Request, 
 			out.write(line)
 		}
 	}
-	out.send()
+	out.end()
 	return results
+}
+
+// sorter gathers what a request wants of the clients.
+func (h *Handler) sorter(r Request, clients []*client) *merge.Sorter {
+	return &merge.Sorter{
+		Newest:     r.Tail,
+		Memory:     h.memoryLimit(),
+		Shared:     h.Shared,
+		Copies:     copies(clients),
+		SpillDir:   h.SpillDir,
+		SpillLimit: h.SpillLimit,
+	}
 }
 
 // blockSize is the size of the blocks that k upstreams read into, in bytes:

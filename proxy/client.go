@@ -14,23 +14,39 @@ import (
 )
 
 // A client asks one upstream. It has connections of its own, so that no other
-// upstream waits for them.
+// upstream waits for them, and others again for follows: those are many and
+// idle, and get by with small buffers.
 type client struct {
 	*Upstream
 	place     int // in the config: the order of equal timestamps
 	logs      url.URL
-	transport *http.Transport
-	retrying  *retryablehttp.Client
+	bounded   *retryablehttp.Client
+	following *retryablehttp.Client
 }
 
 const (
 	maxHeaderBytes = 256 << 10
 	maxIdleConns   = 64
+
+	// Lines are often sent one HTTP chunk each: a large buffer takes many of
+	// them in one system call.
+	boundedBuffer = 64 << 10
+	followBuffer  = 2 << 10
 )
 
 func newClient(u *Upstream, place int) *client {
+	return &client{
+		Upstream:  u,
+		place:     place,
+		logs:      *u.URL.JoinPath("/system/logs"),
+		bounded:   retrying(&idleTransport{RoundTripper: u.transport(boundedBuffer), timeout: u.idleTimeout()}, u.Retry),
+		following: retrying(&idleTransport{RoundTripper: u.transport(followBuffer), timeout: u.idleTimeout(), live: true}, u.Retry),
+	}
+}
+
+func (u *Upstream) transport(buffer int) *http.Transport {
 	dialer := &net.Dialer{Timeout: u.dialTimeout(), KeepAlive: 30 * time.Second}
-	t := &http.Transport{
+	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dialer.DialContext,
 		DialTLSContext:         tlsDialer(dialer, &tls.Config{}),
@@ -38,20 +54,16 @@ func newClient(u *Upstream, place int) *client {
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		MaxIdleConnsPerHost:    maxIdleConns,
 		IdleConnTimeout:        90 * time.Second,
-		// Lines are often sent one HTTP chunk each: a large buffer takes many
-		// of them in one system call.
-		ReadBufferSize:  64 << 10,
-		WriteBufferSize: 1 << 10,
+		ReadBufferSize:         buffer,
+		WriteBufferSize:        1 << 10,
 		// Compressed answers are refused: a few bytes could hold gigabytes.
 		DisableCompression: true,
 	}
-	return &client{
-		Upstream:  u,
-		place:     place,
-		logs:      *u.URL.JoinPath("/system/logs"),
-		transport: t,
-		retrying:  retrying(&idleTransport{RoundTripper: t, timeout: u.idleTimeout()}, u.Retry),
-	}
+}
+
+func (c *client) closeIdleConnections() {
+	c.bounded.HTTPClient.CloseIdleConnections()
+	c.following.HTTPClient.CloseIdleConnections()
 }
 
 var errTLS = errors.New("no trusted TLS connection")
@@ -80,7 +92,7 @@ func tlsDialer(dialer *net.Dialer, config *tls.Config) func(context.Context, str
 
 // get asks for the logs. The error is a *Failure; the response is whatever the
 // upstream says, with a body to be closed.
-func (c *client) get(ctx context.Context, query url.Values) (*http.Response, error) {
+func (c *client) get(ctx context.Context, via *retryablehttp.Client, query url.Values) (*http.Response, error) {
 	target := c.logs
 	target.RawQuery = query.Encode()
 	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
@@ -94,7 +106,7 @@ func (c *client) get(ctx context.Context, query url.Values) (*http.Response, err
 	if req.Header.Get("User-Agent") == "" {
 		req.Header.Set("User-Agent", "logmux")
 	}
-	resp, err := c.retrying.Do(req)
+	resp, err := via.Do(req)
 	if err != nil {
 		return nil, failed(ctx, err)
 	}

@@ -23,6 +23,25 @@ type Handler struct {
 	// then is sent, and the late ones have failed. If zero, 30 s.
 	Timeout time.Duration
 
+	// BacklogTimeout bounds the historic part of a follow. An upstream that is
+	// late with it joins live. If zero, 10 s.
+	BacklogTimeout time.Duration
+
+	// FollowTimeout is how long a follow lasts. If zero, until the client leaves.
+	FollowTimeout time.Duration
+
+	// ReorderWindow is how long a live line waits at most for older ones. If
+	// zero, 1 s; if negative, no line waits.
+	ReorderWindow time.Duration
+
+	// Keepalive is how long a follow is silent before it sends an empty line.
+	// If zero, 15 s.
+	Keepalive time.Duration
+
+	// Stopping, if not nil, ends all follows when it is done. It is the
+	// process' and not a request's, so it is kept here.
+	Stopping context.Context
+
 	// WriteTimeout is how long one write to a client may be blocked before
 	// the client is given up. If zero, 30 s.
 	WriteTimeout time.Duration
@@ -44,7 +63,7 @@ type Handler struct {
 	SpillDir string
 
 	// SpillLimit bounds what one request spills, in bytes. If zero, there is
-	// no bound.
+	// no bound; if negative, nothing is spilled.
 	SpillLimit int64
 
 	// Ended, if not nil, is told of each request that has ended. It must not block.
@@ -63,12 +82,22 @@ type Report struct {
 }
 
 const (
-	defaultTimeout     = 30 * time.Second
-	defaultMemoryLimit = 64 << 20
+	defaultTimeout        = 30 * time.Second
+	defaultBacklogTimeout = 10 * time.Second
+	defaultReorderWindow  = time.Second
+	defaultKeepalive      = 15 * time.Second
+	defaultMemoryLimit    = 64 << 20
 )
 
 func (h *Handler) timeout() time.Duration { return cmp.Or(h.Timeout, defaultTimeout) }
 func (h *Handler) memoryLimit() int64     { return cmp.Or(h.MemoryLimit, defaultMemoryLimit) }
+func (h *Handler) backlogTimeout() time.Duration {
+	return cmp.Or(h.BacklogTimeout, defaultBacklogTimeout)
+}
+func (h *Handler) reorderWindow() time.Duration {
+	return max(cmp.Or(h.ReorderWindow, defaultReorderWindow), 0)
+}
+func (h *Handler) keepalive() time.Duration { return cmp.Or(h.Keepalive, defaultKeepalive) }
 
 func (h *Handler) warns(r Request) bool {
 	if r.Warnings != nil {
@@ -98,6 +127,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		results = slices.DeleteFunc(results, func(r Result) bool { return r.Failure != nil && r.Failure.Reason == reasonGone })
 		h.Ended(Report{r, recorder.status, time.Since(start), results})
 	}
+	if req.Context().Err() != nil {
+		// Or net/http would make half an answer look whole.
+		panic(http.ErrAbortHandler)
+	}
 }
 
 func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, r Request) []Result {
@@ -105,6 +138,9 @@ func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, r Request) [
 	if len(clients) == 0 {
 		refuse(w, r, http.StatusInternalServerError, nil)
 		return nil
+	}
+	if r.Follow {
+		return h.follow(ctx, w, r, clients)
 	}
 	if r.Tail == 0 && streamable(clients) {
 		return h.streamed(ctx, w, r, clients)
@@ -126,7 +162,7 @@ func (h *Handler) all() []*client {
 // uses. A handler that is replaced by another is done with after this.
 func (h *Handler) CloseIdleConnections() {
 	for _, c := range h.all() {
-		c.transport.CloseIdleConnections()
+		c.closeIdleConnections()
 	}
 }
 

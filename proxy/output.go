@@ -16,6 +16,7 @@ type output struct {
 	timeout time.Duration
 	block   *merge.Block // what is not yet sent, in its Bytes; nil if nothing is
 	err     error        // of the first write that failed
+	written time.Time    // when the last write began
 }
 
 const (
@@ -82,12 +83,27 @@ func (o *output) flush() error {
 	return o.err
 }
 
+// blank sends an empty line, which readers of the stream skip.
+func (o *output) blank() {
+	if o.pass([]byte("\n")) == nil {
+		o.err = o.control.Flush()
+	}
+}
+
 func (o *output) pass(b []byte) error {
 	if o.err == nil {
+		o.written = time.Now()
 		o.extend()
 		_, o.err = o.w.Write(b)
 	}
 	return o.err
+}
+
+// end sends what is left, and gives net/http time to end the response.
+func (o *output) end() {
+	if o.send() == nil {
+		o.extend()
+	}
 }
 
 // extend gives the next write its time. A writer without deadlines has its own.

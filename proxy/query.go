@@ -18,13 +18,21 @@ func (u *Upstream) base(r Request) url.Values {
 	return q
 }
 
-// askSince is the start to ask for. Providers answer a start that is in the
-// future, by their clock, with nothing at all.
-func (u *Upstream) askSince(since, now time.Time) time.Time {
+// notAfter is the start to ask for in place of one in the future: providers
+// answer such a one with nothing at all.
+func notAfter(since, now time.Time) time.Time {
 	if since.After(now) {
-		since = now
+		return now
 	}
-	return since.Add(-u.SinceSlack)
+	return since
+}
+
+// formatSince writes a start for a query. RFC 3339 has no years before 0.
+func formatSince(since time.Time) string {
+	if since.Year() < 1 {
+		since = time.Time{}
+	}
+	return since.UTC().Format(time.RFC3339Nano)
 }
 
 // askTail is the tail to ask for, 0 for none.

@@ -27,6 +27,11 @@ type Result struct {
 	ToHeader time.Duration // from the start to the response's header, 0 without one
 	Duration time.Duration // from the start to the end
 
+	// Of a follow: how often the upstream was asked for live lines, and the
+	// lines that were sent before and those older than what is remembered.
+	Askings              int
+	Suppressed, Replayed int64
+
 	required bool
 	group    string   // the replica group
 	excused  bool     // another of the group made up for it

@@ -59,6 +59,16 @@ func (r Retry) wait(attempt int, resp *http.Response) time.Duration {
 	return time.Duration(rand.Int64N(int64(max(most, 1))))
 }
 
+// followWait is how long a follower waits after so many askings of no use: from
+// about MinWait to 5 s, with jitter.
+func (r Retry) followWait(tries int) time.Duration {
+	most := maxFollowerWait
+	if least := max(r.MinWait, minFollowerWait); tries < 30 {
+		most = min(least<<(tries-1), maxFollowerWait)
+	}
+	return most/2 + rand.N(most/2)
+}
+
 var errNoRetryAfter = errors.New("no Retry-After")
 
 func retryAfter(resp *http.Response) (time.Duration, error) {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -25,8 +26,11 @@ func route(clients []*client, r Request) []*client {
 	return asked
 }
 
+// defaultNamespace is where providers look when a request names no namespace.
+const defaultNamespace = "openfaas-fn"
+
 func (m Match) matches(r Request) bool {
-	return matchesAny(m.Namespaces, r.Namespace) && matchesAny(m.Names, r.Name)
+	return matchesAny(m.Namespaces, cmp.Or(r.Namespace, defaultNamespace)) && matchesAny(m.Names, r.Name)
 }
 
 func matchesAny(globs []string, s string) bool {

@@ -63,7 +63,7 @@ func (h *Handler) streamed(ctx context.Context, w http.ResponseWriter, r Request
 			out.write(line)
 		}
 	}
-	out.send()
+	out.end()
 	setFailedTrailer(w, early, results)
 	return results
 }

@@ -73,6 +73,21 @@ type Upstream struct {
 	// empty, the upstream is on its own.
 	ReplicaGroup string
 
+	// FollowMode says how lines are had as they are logged. If empty, FollowStream.
+	FollowMode FollowMode
+
+	// PollInterval is the time between two polls. If zero, 2 s.
+	PollInterval time.Duration
+
+	// AbsentInterval is the time after which a follower asks again for a
+	// function that was not there. If zero, 10 s.
+	AbsentInterval time.Duration
+
+	// Overlap is how far before its last line a follower asks again, for lines
+	// that became visible late. What comes twice is sent once. If zero, 5 s;
+	// if negative, none.
+	Overlap time.Duration
+
 	// HonoursInstance says that the provider filters by instance itself.
 	// Otherwise it is not asked for a tail together with an instance: it would
 	// cut first, and the lines wanted might be gone.
@@ -84,7 +99,8 @@ type Upstream struct {
 }
 
 // Match limits the requests an upstream is asked for, by globs as in path.Match.
-// An empty list matches everything.
+// An empty list matches everything. A request without a namespace means
+// OpenFaaS' default one, openfaas-fn.
 type Match struct {
 	Namespaces, Names []string
 }
@@ -111,10 +127,23 @@ const (
 	TailAll TailMode = "all"
 )
 
+// A FollowMode is how a provider gives lines as they are logged.
+type FollowMode string
+
 const (
-	defaultDialTimeout   = 3 * time.Second
-	defaultHeaderTimeout = 10 * time.Second
-	defaultIdleTimeout   = 10 * time.Second
+	// FollowStream: it keeps its answer to follow=true open.
+	FollowStream FollowMode = "stream"
+	// FollowPoll: it does not know follow; it is asked again and again.
+	FollowPoll FollowMode = "poll"
+)
+
+const (
+	defaultDialTimeout    = 3 * time.Second
+	defaultHeaderTimeout  = 10 * time.Second
+	defaultIdleTimeout    = 10 * time.Second
+	defaultPollInterval   = 2 * time.Second
+	defaultAbsentInterval = 10 * time.Second
+	defaultOverlap        = 5 * time.Second
 )
 
 func (u *Upstream) dialTimeout() time.Duration { return cmp.Or(u.DialTimeout, defaultDialTimeout) }
@@ -122,3 +151,10 @@ func (u *Upstream) idleTimeout() time.Duration { return cmp.Or(u.IdleTimeout, de
 func (u *Upstream) headerTimeout() time.Duration {
 	return cmp.Or(u.HeaderTimeout, defaultHeaderTimeout)
 }
+func (u *Upstream) pollInterval() time.Duration {
+	return cmp.Or(u.PollInterval, defaultPollInterval)
+}
+func (u *Upstream) absentInterval() time.Duration {
+	return cmp.Or(u.AbsentInterval, defaultAbsentInterval)
+}
+func (u *Upstream) overlap() time.Duration { return max(cmp.Or(u.Overlap, defaultOverlap), 0) }

@@ -23,10 +23,18 @@ func warning(r Request, format string, args ...any) []byte {
 // failureWarning says which upstream failed and what that means for the answer.
 func failureWarning(r Request, result *Result) []byte {
 	consequence := "its lines are missing"
-	if result.delivered() {
+	switch {
+	case r.Follow:
+		consequence = "its lines are missing until it answers again"
+	case result.delivered():
 		consequence = "its lines may be incomplete"
 	}
 	return warning(r, "%s failed: %s; %s", result.Upstream, result.Failure, consequence)
+}
+
+// noteWarning says what an upstream's answer lacks though nothing failed.
+func noteWarning(r Request, upstream, note string) []byte {
+	return warning(r, "%s: %s", upstream, note)
 }
 
 // missingWarning says what had to be left out for want of memory and disk.
@@ -44,7 +52,7 @@ func warnings(r Request, results []Result) [][]byte {
 		result := &results[i]
 		lines = append(lines, result.warnings...)
 		for _, note := range result.notes {
-			lines = append(lines, warning(r, "%s: %s", result.Upstream, note))
+			lines = append(lines, noteWarning(r, result.Upstream, note))
 		}
 		if result.Outcome == Failed && !result.excused {
 			lines = append(lines, failureWarning(r, result))

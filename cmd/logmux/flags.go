@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -12,7 +13,9 @@ func parse(flags *flag.FlagSet, args []string, operands ...string) ([]string, er
 	flags.SetOutput(io.Discard) // the error says it
 	var rest []string
 	for {
-		if err := flags.Parse(args); err != nil {
+		if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+			return nil, err
+		} else if err != nil {
 			return nil, &usageError{fmt.Sprintf("%s: %v", flags.Name(), err)}
 		}
 		if flags.NArg() == 0 {

@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -22,7 +23,8 @@ const usage = `logmux is one OpenFaaS log provider in front of many.
 usage:
   logmux serve --config FILE   serve the logs of the upstreams in FILE
   logmux check FILE            say what is wrong with FILE, or ok
-  logmux demo [--once]         try it on three sample providers
+  logmux demo [--once] [--listen ADDR]
+                               try it on three sample providers
   logmux version               print the version
 `
 
@@ -44,6 +46,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var wrong *usageError
 	switch {
 	case err == nil:
+		return exitOK
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, usage)
 		return exitOK
 	case errors.As(err, &wrong):
 		fmt.Fprintf(stderr, "logmux: %s\n\n%s", wrong.problem, usage)

@@ -31,6 +31,7 @@ func serve(ctx context.Context, args []string, stderr io.Writer) error {
 	counters := metrics.New(currentVersion())
 
 	logs := handler(cfg)
+	logs.Stopping = ctx // follows end at once, bounded requests may finish
 	logs.Ended = func(r proxy.Report) {
 		counters.Count(r)
 		logFailures(logger, r)

@@ -68,3 +68,12 @@ const (
 	WarningInstance = "logmux"
 	WarningPrefix   = "logmux: "
 )
+
+// Text is the text of a message line; empty if the line is none.
+func Text(line []byte) string {
+	m, err := decode(line)
+	if err != nil {
+		return ""
+	}
+	return m.Text
+}

@@ -35,6 +35,10 @@ type Options struct {
 	// returned as soon as one Read has brought a line.
 	Fill bool
 
+	// Grow lets blocks grow from BlockSize to DefaultBlockSize while there is
+	// much to read, and shrink again.
+	Grow bool
+
 	// Follow makes the reader discard a last line that is cut.
 	Follow bool
 
@@ -89,6 +93,7 @@ type Reader struct {
 
 	src     io.Reader
 	opts    Options
+	size    int // of the next block
 	keys    keys
 	scanner scanner
 	fields  fields // of the last canonical line
@@ -112,7 +117,7 @@ func NewReader(src io.Reader, opts Options) *Reader {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Reader{src: src, opts: opts, keys: newKeys(opts.Filter)}
+	return &Reader{src: src, opts: opts, size: opts.BlockSize, keys: newKeys(opts.Filter)}
 }
 
 // Next returns the next block, which holds at least one line and is the
@@ -122,7 +127,7 @@ func (r *Reader) Next() (*merge.Block, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	b := merge.GetBlock(max(r.opts.BlockSize, 2*len(r.carry)))
+	b := merge.GetBlock(max(r.size, 2*len(r.carry)))
 	b.Bytes = append(b.Bytes, r.carry...)
 	r.carry = r.carry[:0]
 	start := 0 // of the first line not yet looked at
@@ -186,6 +191,9 @@ func (r *Reader) read(b *merge.Block, start int) int {
 	n, err := r.src.Read(b.Bytes[before:cap(b.Bytes)])
 	b.Bytes = b.Bytes[:before+n]
 	r.Stats.Bytes += int64(n)
+	if r.opts.Grow {
+		r.grow(n, cap(b.Bytes)-before)
+	}
 	if err != nil {
 		r.end(b, start)
 	}
@@ -197,6 +205,15 @@ func (r *Reader) read(b *merge.Block, start int) int {
 		r.err = ErrCut
 	}
 	return len(b.Bytes)
+}
+
+// grow sizes the next block by how much of this one a Read has filled.
+func (r *Reader) grow(n, room int) {
+	if n == room {
+		r.size = min(2*r.size, DefaultBlockSize)
+	} else if n < r.size/4 {
+		r.size = max(r.size/2, r.opts.BlockSize)
+	}
 }
 
 // end gives a last line its newline.

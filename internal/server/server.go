@@ -55,8 +55,10 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		return err
 	case <-ctx.Done():
 	}
-	s.drain()
-	abort() // whoever is left has had its time
+	if !s.drain() {
+		server.Close() // half an answer must not end as a whole one does
+	}
+	abort()
 	// What is left is idle, or a health check on its way.
 	last, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -69,15 +71,18 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-// drain refuses new log requests and waits for those under way.
-func (s *Server) drain() {
+// drain refuses new log requests and waits for those under way. It reports
+// false if some did not finish.
+func (s *Server) drain() bool {
 	left, done := s.requests.close()
 	s.Logger.Info("stopping", "requests", left, "timeout", s.ShutdownTimeout)
 	timer := time.NewTimer(s.ShutdownTimeout)
 	defer timer.Stop()
 	select {
 	case <-done:
+		return true
 	case <-timer.C:
 		s.Logger.Warn("requests did not finish within shutdown_timeout and are cut off")
+		return false
 	}
 }

@@ -1,0 +1,423 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/openfaas-logmux/logmux/internal/line"
+	"github.com/openfaas-logmux/logmux/merge"
+)
+
+// A follow answers one request with follow=true. Each upstream has a follower
+// in a goroutine of its own; everything they find comes to the one goroutine
+// that writes the response:
+//
+//	follower ──backlog──> merge.Sorter ─────┐ once, when all backlogs are there
+//	follower ──blocks───> merge.Window ─────┼──> output
+//	follower ──signals──> warnings ─────────┘
+//
+//	settle      until it is known whether there is anything to follow
+//	gather      until all backlogs are there, or late; live lines wait
+//	live        until the client leaves, the time is over or the process stops
+type follow struct {
+	*Handler
+	request   Request
+	followers []*follower
+	group     errgroup.Group
+	out       *output
+	sorter    *merge.Sorter
+	window    merge.Window
+	copies    *liveCopies
+
+	blocks  chan arrived // followers block on it: this is the back-pressure
+	signals chan signal
+
+	states  map[*follower]Result // as signalled last
+	begun   bool                 // the status is sent
+	untold  [][]byte             // warnings that wait for it
+	pending int                  // backlogs that are not yet there
+	early   []arrived            // live lines that wait for the backlog
+	waiting int64                // bytes in early
+	floor   int64                // lines of the backlog below it were cut by the tail
+	told    map[string]time.Time // inner warnings, by text
+}
+
+// arrived is a block of live lines.
+type arrived struct {
+	from  *follower
+	block *merge.Block
+}
+
+// A signal is something that happened to a follower.
+type signal struct {
+	from    *follower
+	state   Result // as it is now
+	settled bool   // the upstream answers, or has ended without
+	backlog bool   // its backlog is there
+	failure *Failure
+	warning []byte
+}
+
+// maxWaiting bounds the lines of a follow that wait to be sent, in bytes.
+const maxWaiting = 4 << 20
+
+var (
+	errBacklog  = errors.New("its backlog was not there within backlog_timeout")
+	errFollowed = errors.New("the follow has lasted for follow_timeout")
+	errStopping = errors.New("logmux is stopping")
+)
+
+// follow answers until ctx is done or the follow has come to its end.
+func (h *Handler) follow(ctx context.Context, w http.ResponseWriter, r Request, clients []*client) []Result {
+	f := h.newFollow(w, r, clients)
+	defer f.sorter.Close()
+	following, end := h.followContext(ctx)
+	defer end(nil)
+	f.start(following)
+
+	status := f.settle()
+	if status != http.StatusOK {
+		end(nil)
+		results := f.drain()
+		if ctx.Err() == nil {
+			refuse(w, r, status, results)
+		}
+		return results
+	}
+	early := f.currentStates()
+	f.begin(early)
+	f.gather()
+	f.sendBacklog()
+	f.live(following)
+	end(nil)
+	results := f.drain()
+	f.window.Flush(f.out.write)
+	f.out.end()
+	setFailedTrailer(w, early, results)
+	return results
+}
+
+func (h *Handler) newFollow(w http.ResponseWriter, r Request, clients []*client) *follow {
+	f := &follow{
+		Handler: h,
+		request: r,
+		out:     newOutput(w, h.WriteTimeout),
+		sorter:  h.sorter(r, clients),
+		window:  merge.Window{Hold: h.reorderWindow(), Memory: maxWaiting},
+		copies:  newLiveCopies(clients),
+		blocks:  make(chan arrived),
+		signals: make(chan signal),
+		states:  make(map[*follower]Result, len(clients)),
+		pending: len(clients),
+		floor:   math.MinInt64,
+	}
+	if len(clients) == 1 && clients[0].Ordered {
+		f.window.Hold = 0
+	}
+	for _, c := range clients {
+		f.followers = append(f.followers, newFollower(c, r, f))
+	}
+	return f
+}
+
+// followContext is done when the follow is to end.
+func (h *Handler) followContext(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	unstop, untime := func() bool { return true }, func() bool { return true }
+	if h.FollowTimeout > 0 {
+		untime = time.AfterFunc(h.FollowTimeout, func() { cancel(errFollowed) }).Stop
+	}
+	if h.Stopping != nil {
+		unstop = context.AfterFunc(h.Stopping, func() { cancel(errStopping) })
+	}
+	return ctx, func(cause error) {
+		unstop()
+		untime()
+		cancel(cause)
+	}
+}
+
+// start starts the followers. They end when ctx is done, provided that blocks
+// and signals are taken until then.
+func (f *follow) start(ctx context.Context) {
+	for _, from := range f.followers {
+		f.group.Go(func() error {
+			answering := func() { f.signals <- signal{from: from, state: from.client.newResult(), settled: true} }
+			backlog, cancel := context.WithTimeoutCause(ctx, f.backlogTimeout(), errBacklog)
+			wait := from.backlog(backlog, f.request, answering, func(b *merge.Block) error {
+				f.copies.note(from, b)
+				f.sorter.Add(from.place, b)
+				return nil
+			})
+			cancel()
+			f.signals <- signal{from: from, state: from.result, settled: true, backlog: true}
+			if sleep(ctx, wait) {
+				from.live(ctx)
+			}
+			return nil
+		})
+	}
+}
+
+// settle returns the status, as soon as one upstream and every required one
+// answers, or none can.
+func (f *follow) settle() int {
+	for {
+		f.note(<-f.signals)
+		answering, required := false, true
+		for _, from := range f.followers {
+			state, settled := f.states[from]
+			answering = answering || state.Outcome == OK
+			if settled && from.Required && state.Outcome == Failed && f.aloneOrSettled(from) && !f.made(from) {
+				return http.StatusBadGateway
+			}
+			required = required && (!from.Required || settled && (state.Outcome != Failed || f.made(from)))
+		}
+		if answering && required || len(f.states) == len(f.followers) {
+			return chooseStatus(f.currentStates())
+		}
+	}
+}
+
+// aloneOrSettled reports whether it is known if another of the upstream's
+// replica group makes up for it.
+func (f *follow) aloneOrSettled(from *follower) bool {
+	for _, other := range f.followers {
+		if _, settled := f.states[other]; from.ReplicaGroup != "" && other.ReplicaGroup == from.ReplicaGroup && !settled {
+			return false
+		}
+	}
+	return true
+}
+
+// begin sends the status and an empty line: the gateway passes on its header
+// only with the first byte of the body.
+func (f *follow) begin(states []Result) {
+	f.begun = true
+	f.out.begin(states, true)
+	f.out.blank()
+	for _, line := range f.untold {
+		f.out.write(line)
+	}
+	f.untold = nil
+	f.out.flush()
+}
+
+// tell sends a warning, or keeps it until there is a response to send it with.
+func (f *follow) tell(line []byte) {
+	if f.begun {
+		f.out.write(line)
+	} else {
+		f.untold = append(f.untold, line)
+	}
+}
+
+// gather waits for the backlogs; each has its deadline. Live lines that arrive
+// meanwhile wait for them.
+func (f *follow) gather() {
+	for f.pending > 0 {
+		blocks := f.blocks
+		if f.waiting > maxWaiting {
+			blocks = nil
+		}
+		select {
+		case a := <-blocks:
+			f.early = append(f.early, a)
+			f.waiting += int64(cap(a.block.Bytes))
+		case s := <-f.signals:
+			f.note(s)
+			f.out.flush() // a warning is to be seen where it happened
+		}
+	}
+}
+
+// sendBacklog sends the backlogs in order, and then what is to be said of them.
+func (f *follow) sendBacklog() {
+	missing, err := f.sorter.Emit(f.out.write)
+	f.floor = f.sorter.Oldest()
+	f.sorter.Close()
+	if f.warns(f.request) {
+		if missing != nil {
+			f.out.write(missingWarning(f.request, missing))
+		}
+		if err != nil && f.out.err == nil {
+			f.out.write(warning(f.request, "the backlog is incomplete: %v", err))
+		}
+	}
+	for _, from := range f.followers {
+		state := f.states[from]
+		for _, line := range state.warnings {
+			f.inner(line)
+		}
+		for _, note := range state.notes {
+			f.inner(noteWarning(f.request, from.Name, note))
+		}
+	}
+	for _, a := range f.early {
+		f.add(a)
+	}
+	f.early = nil
+}
+
+// live sends lines as they become due.
+func (f *follow) live(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for f.out.err == nil {
+		f.window.Due(time.Now(), f.out.write)
+		f.out.flush()
+		timer.Reset(f.untilNext())
+		select {
+		case a := <-f.blocks:
+			f.add(a)
+			f.takeReady()
+		case s := <-f.signals:
+			f.note(s)
+		case <-timer.C:
+			if time.Since(f.out.written) >= f.keepalive() {
+				f.out.blank()
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// takeReady takes what else has arrived, so that it is sent in one piece. What
+// is due goes into the output meanwhile: under a flood the memory is bounded.
+func (f *follow) takeReady() {
+	for range 64 {
+		select {
+		case a := <-f.blocks:
+			f.add(a)
+			f.window.Due(time.Now(), f.out.write)
+		default:
+			return
+		}
+	}
+}
+
+// untilNext is how long there is nothing to do unless something arrives.
+func (f *follow) untilNext() time.Duration {
+	wait := f.keepalive() - time.Since(f.out.written)
+	if due, ok := f.window.Next(); ok {
+		wait = min(wait, time.Until(due))
+	}
+	return max(wait, 0)
+}
+
+// drain takes what the followers still have, once they were told to end, and
+// returns how each upstream ended.
+func (f *follow) drain() []Result {
+	done := make(chan struct{})
+	go func() {
+		_ = f.group.Wait() // failures are results, not errors
+		close(done)
+	}()
+	for ended := false; !ended; {
+		select {
+		case a := <-f.blocks:
+			f.add(a)
+		case <-f.signals:
+		case <-done:
+			ended = true
+		}
+	}
+	results := make([]Result, len(f.followers))
+	for i, from := range f.followers {
+		results[i] = from.ended()
+	}
+	return results
+}
+
+// add takes live lines, but for what the tail has cut and what another upstream
+// of the replica group has sent.
+func (f *follow) add(a arrived) {
+	end := f.states[a.from].Stats
+	a.block.Keep(func(l merge.Line, bytes []byte) bool {
+		old := end.Messages > 0 && l.Key <= end.Highest
+		cut := old && (l.Key < f.floor || l.Key == f.floor && end.Lines >= int64(f.request.Tail))
+		return !cut && !f.copies.redundant(a.from, l.Key, bytes)
+	})
+	f.window.Add(time.Now(), a.from.place, a.block)
+}
+
+// note takes a signal into account.
+func (f *follow) note(s signal) {
+	if s.settled || s.failure != nil {
+		backlog := f.states[s.from]
+		if !s.backlog && backlog.Duration > 0 {
+			// Its backlog stays known; only how the upstream is has changed.
+			backlog.Outcome, backlog.Failure = s.state.Outcome, s.state.Failure
+			s.state = backlog
+		}
+		f.states[s.from] = s.state
+	}
+	if s.backlog {
+		f.pending--
+	}
+	if s.failure != nil && s.failure.Reason != reasonGone && !f.made(s.from) && f.warns(f.request) {
+		f.tell(failureWarning(f.request, &s.state))
+	}
+	if s.warning != nil {
+		f.inner(s.warning)
+	}
+}
+
+// made reports whether another of the upstream's replica group makes up for it.
+func (f *follow) made(from *follower) bool {
+	for other, state := range f.states {
+		if other != from && other.ReplicaGroup != "" && other.ReplicaGroup == from.ReplicaGroup && state.Outcome == OK {
+			return true
+		}
+	}
+	return false
+}
+
+// again is how long a warning that an upstream repeats each time it is asked is
+// not repeated to the client.
+const again = time.Minute
+
+// inner sends a warning of an inner logmux, unless it was sent a moment ago.
+func (f *follow) inner(warning []byte) {
+	if !f.warns(f.request) {
+		return
+	}
+	text := line.Text(warning)
+	if at, ok := f.told[text]; ok && time.Since(at) < again || len(f.told) > 1000 {
+		return
+	}
+	if f.told == nil {
+		f.told = map[string]time.Time{}
+	}
+	f.told[text] = time.Now()
+	f.tell(warning)
+}
+
+// currentStates are the results of the upstreams that have settled.
+func (f *follow) currentStates() []Result {
+	var states []Result
+	for _, from := range f.followers {
+		if state, ok := f.states[from]; ok {
+			states = append(states, state)
+		}
+	}
+	return states
+}
+
+// The follow is the sink of its followers, which call these in their goroutines.
+
+func (f *follow) lines(from *follower, b *merge.Block) { f.blocks <- arrived{from, b} }
+
+func (f *follow) warning(from *follower, warning []byte) {
+	f.signals <- signal{from: from, warning: warning}
+}
+
+func (f *follow) changed(from *follower) {
+	f.signals <- signal{from: from, state: from.result, settled: true, failure: from.result.Failure}
+}

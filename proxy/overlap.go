@@ -1,0 +1,120 @@
+package proxy
+
+import (
+	"math"
+	"slices"
+
+	"github.com/openfaas-logmux/logmux/internal/line"
+	"github.com/openfaas-logmux/logmux/merge"
+)
+
+// An overlap recognises lines that an upstream sends again when it is asked
+// again: a counted set, for lines that are equal may both have happened. Each
+// is suppressed as often as it was passed on already, and no more.
+//
+// It remembers hashes, and of those only the newest in bounded memory: what is
+// older than it remembers is taken for a repetition when it is brought by a
+// further asking.
+type overlap struct {
+	identifier line.Identifier
+	lines      map[uint64]sent // nil until there is one
+	asked      uint32          // how many times
+
+	known int64 // every line passed on from this key on is remembered
+	floor int64 // known, when the current asking began
+	tidy  int   // the size at which to look for what can be forgotten
+
+	suppressed, replayed int64 // lines, for the metrics
+}
+
+// sent is how often a line was passed on, and seen in the current asking.
+type sent struct {
+	key   int64
+	times uint32
+	seen  uint32
+	asked uint32 // the asking that saw it last
+}
+
+const (
+	// As many as fit a map of 2 MiB: growing further it would take 4.
+	maxRemembered = 56_000
+	minTidy       = 1_000
+)
+
+func newOverlap() *overlap {
+	return &overlap{known: math.MinInt64, floor: math.MinInt64, tidy: minTidy}
+}
+
+// begin says that the lines from here on are the answer to a new asking.
+func (o *overlap) begin() {
+	o.asked++
+	o.floor = o.known
+}
+
+// repeated reports whether the line was passed on before, and remembers it.
+func (o *overlap) repeated(key int64, line []byte) bool {
+	if key < o.floor {
+		o.replayed++
+		return true
+	}
+	id := o.identifier.Identity(key, line)
+	if o.lines == nil {
+		o.lines = make(map[uint64]sent)
+	}
+	s := o.lines[id]
+	if s.asked != o.asked {
+		s.asked, s.seen = o.asked, 0
+	}
+	s.key = key
+	s.seen++
+	repeated := s.seen <= s.times
+	if repeated {
+		o.suppressed++
+	} else {
+		s.times++
+	}
+	o.lines[id] = s
+	return repeated
+}
+
+// forget drops the lines below key: no asking will bring them again. It costs
+// little when called often.
+func (o *overlap) forget(key int64) {
+	if len(o.lines) < o.tidy {
+		return
+	}
+	o.drop(key)
+	for len(o.lines) > maxRemembered/2 {
+		o.drop(o.median() + 1)
+	}
+	o.tidy = max(2*len(o.lines), minTidy)
+}
+
+func (o *overlap) drop(key int64) {
+	for id, s := range o.lines {
+		if s.key < key {
+			delete(o.lines, id)
+		}
+	}
+	o.known = max(o.known, key)
+}
+
+// median is a key at which about half of the lines are or below, by a sample.
+func (o *overlap) median() int64 {
+	var sample []int64
+	for _, s := range o.lines { // in random order
+		if sample = append(sample, s.key); len(sample) == 101 {
+			break
+		}
+	}
+	slices.Sort(sample)
+	return sample[len(sample)/2]
+}
+
+// suppress passes on what is not repeated.
+func (o *overlap) suppress(to sink) sink {
+	return func(b *merge.Block) error {
+		b.Keep(func(l merge.Line, line []byte) bool { return !o.repeated(l.Key, line) })
+		return to(b)
+	}
+}
