@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -406,13 +407,10 @@ func TestLokiBreaksBetweenPages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, tail := range []int{0, 50} {
 				provider := &sample.Faults{Handler: loki}
-				first := true // only one request at a time is asked
+				var first sync.Once
 				url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					provider.ServeHTTP(w, r)
-					if first {
-						provider.Set(fault)
-						first = false
-					}
+					first.Do(func() { provider.Set(fault) })
 				}))
 				other := message{"fn", "", "other", time.Now().Add(-time.Second).UTC(), "x"}.wire()
 				logmux := start(t, `

@@ -59,7 +59,7 @@ type Sorter struct {
 // Missing says what a sorter could not keep, because it was past its memory
 // and could not spill.
 type Missing struct {
-	Lines  int   // how many of the wanted lines are missing
+	Lines  int   // how many of the wanted lines are missing, copies included
 	Before int64 // they are all older than this key
 	Err    error // why they could not be spilled
 }

@@ -35,8 +35,8 @@ func (c *client) collect(ctx context.Context, r Request, opts line.Options, answ
 	a.opts = c.lineOptions(r, opts, func(line []byte) { a.result.warnings = append(a.result.warnings, line) })
 
 	err := a.all(ctx, to)
-	if err == nil {
-		err = unintelligible(a.result.Stats)
+	if errors.Is(err, errAbsent) && a.answering == nil {
+		err = &Failure{ReasonTruncated, errors.New("the function was gone before all was read")}
 	}
 	a.result.Duration = time.Since(a.start)
 	switch {
@@ -53,7 +53,7 @@ func (c *client) lineOptions(r Request, opts line.Options, warning func([]byte))
 	opts.Upstream, opts.Name, opts.Namespace = c.Name, r.Name, r.Namespace
 	opts.MaxLineBytes = c.MaxLineBytes
 	opts.Labels = line.Labels{Namespace: c.Namespace, InstancePrefix: c.InstancePrefix}
-	opts.Filter = line.Filter{Since: r.Since, Instance: c.translate(r).Instance, Namespace: r.Namespace}
+	opts.Filter = line.Filter{Since: r.Since, Instance: r.Instance, Namespace: r.Namespace}
 	opts.Warning = warning
 	return opts
 }
@@ -123,7 +123,9 @@ func (a *asking) exchangeLines(ctx context.Context, from time.Time, limit int, t
 		}
 		reader := line.NewReader(body, a.opts)
 		err := drain(reader, to)
-		stats = reader.Stats
+		if stats = reader.Stats; err == nil {
+			err = unintelligible(stats)
+		}
 		return err
 	})
 	a.result.Stats.Add(stats)
@@ -132,5 +134,10 @@ func (a *asking) exchangeLines(ctx context.Context, from time.Time, limit int, t
 
 // note says what the answer lacks, for the warning at its end.
 func (a *asking) note(format string, args ...any) {
-	a.result.notes = append(a.result.notes, fmt.Sprintf(format, args...))
+	if len(a.result.notes) < maxNotes {
+		a.result.notes = append(a.result.notes, fmt.Sprintf(format, args...))
+	}
 }
+
+// maxNotes is how many are of use to a reader.
+const maxNotes = 10

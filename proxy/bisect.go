@@ -19,8 +19,10 @@ const maxBisections = 10
 //	                                        start ├── whole answer ──┤ now
 //
 // Behind the edge of a full answer may be anything, so the next start is
-// between the edge and that of the whole answer so far. Once a full answer's
-// edge reaches the start of the whole one, the two together are whole.
+// between the edge and that of the whole answer so far. Where that turns out to
+// be whole as well, the lines that are wanted may stand close behind the edge,
+// in a burst that halving would take long to find: then the edge is next. Once a
+// full answer's edge reaches the whole one's start, the two together are whole.
 func (a *asking) newestOfOldest(ctx context.Context, from time.Time, to sink) error {
 	b := bisection{asking: a, limit: a.fullAnswer()}
 	defer b.free()
@@ -56,10 +58,11 @@ type bisection struct {
 
 	whole []*merge.Block // every line from start on
 	lines int64          // in whole, of those that are wanted
+	last  bool           // the last answer was a whole one
 	start time.Time      // zero if there was no whole answer yet
 
-	full []*merge.Block
-	edge time.Time // of its last line; zero if there was no full answer yet
+	full        []*merge.Block
+	begin, edge time.Time // of its first and last line; zero if there was no full answer yet
 }
 
 // ask takes the answer for one start.
@@ -74,7 +77,7 @@ func (b *bisection) ask(ctx context.Context, from time.Time) error {
 		return err
 	}
 	first := b.edge.IsZero()
-	if stats.Sent() < int64(b.limit) {
+	if b.last = stats.Sent() < int64(b.limit); b.last {
 		freeAll(b.whole)
 		b.whole, b.lines, b.start = answer, stats.Lines, from
 		// Providers that round may have begun before the start.
@@ -82,7 +85,7 @@ func (b *bisection) ask(ctx context.Context, from time.Time) error {
 		b.done = first || b.lines >= int64(b.Tail)
 	} else {
 		freeAll(b.full)
-		b.full, b.edge = answer, line.Time(stats.Highest)
+		b.full, b.begin, b.edge = answer, line.Time(stats.Lowest), line.Time(stats.Highest)
 	}
 	if !b.done && !b.start.IsZero() && !b.edge.Before(b.start) {
 		b.join()
@@ -90,14 +93,18 @@ func (b *bisection) ask(ctx context.Context, from time.Time) error {
 	return nil
 }
 
-// between is the next start to try: in the middle of what is unknown, or the
-// edge where that is beyond our own clock already.
+// between is the next start to try.
 func (b *bisection) between() time.Time {
 	end := b.start
-	if end.IsZero() {
+	switch {
+	case b.last:
+		return b.edge
+	case end.IsZero() && b.edge.Before(time.Now()):
 		end = time.Now()
+	case end.IsZero(): // its clock is ahead of ours: what is known, once more
+		end = b.edge.Add(2*b.edge.Sub(b.begin) + time.Second)
 	}
-	return b.edge.Add(max(end.Sub(b.edge), 0) / 2)
+	return b.edge.Add(end.Sub(b.edge) / 2)
 }
 
 // join puts what the full answer has before the whole one's start to the latter.

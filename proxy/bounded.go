@@ -35,7 +35,7 @@ func (h *Handler) sorted(ctx context.Context, w http.ResponseWriter, r Request, 
 	missing, err := sorter.Emit(out.write)
 	if h.warns(r) {
 		if missing != nil {
-			out.write(missingWarning(r, missing))
+			out.write(missingWarning(r, missing, sorter.Copies != nil))
 		}
 		if err != nil && out.err == nil {
 			out.write(warning(r, "the answer is incomplete: %v", err))

@@ -243,7 +243,7 @@ func (f *follow) sendBacklog() {
 	f.sorter.Close()
 	if f.warns(f.request) {
 		if missing != nil {
-			f.out.write(missingWarning(f.request, missing))
+			f.out.write(missingWarning(f.request, missing, f.sorter.Copies != nil))
 		}
 		if err != nil && f.out.err == nil {
 			f.out.write(warning(f.request, "the backlog is incomplete: %v", err))

@@ -19,7 +19,11 @@ func (a *asking) pages(ctx context.Context, from time.Time, to sink) error {
 			return err
 		}
 		next := line.Time(page.Highest)
-		if !from.IsZero() && !next.After(from) {
+		switch {
+		case page.Messages == 0 || next.Before(from.Add(-a.SinceSlack)):
+			a.note("later lines may be missing: it answers the same whatever start it is asked for")
+			return nil
+		case !from.IsZero() && !next.After(from):
 			// All of the page is of one instant, and the next would be the same page.
 			a.note("lines at %s may be missing: it sends %d at most", next.Format(time.RFC3339Nano), a.MaxLimit)
 			next = from.Add(1)

@@ -108,15 +108,21 @@ func answersWire(wire string) http.HandlerFunc {
 	}
 }
 
-// refusing returns the URL of a port where nobody listens.
+// refusing returns the URL of a port where nobody listens, and nobody will: it
+// is a client's.
 func refusing(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return "http://" + l.Addr().String()
+	t.Cleanup(func() { l.Close() })
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return "http://" + conn.LocalAddr().String()
 }
 
 // A testProxy is a handler behind a server. Its fields may be set before the first request.

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/openfaas-logmux/logmux/internal/line"
@@ -38,9 +39,14 @@ func noteWarning(r Request, upstream, note string) []byte {
 }
 
 // missingWarning says what had to be left out for want of memory and disk.
-func missingWarning(r Request, m *merge.Missing) []byte {
-	return warning(r, "%d lines before %s are missing: too many to hold in memory, and they cannot be spilled: %v",
-		m.Lines, line.Time(m.Before).Format(time.RFC3339Nano), m.Err)
+func missingWarning(r Request, m *merge.Missing, copies bool) []byte {
+	count := strconv.Itoa(m.Lines)
+	if copies {
+		// Which of the lines that were dropped are copies nobody remembers.
+		count = "at most " + count
+	}
+	return warning(r, "%s lines before %s are missing: too many to hold in memory, and they cannot be spilled: %v",
+		count, line.Time(m.Before).Format(time.RFC3339Nano), m.Err)
 }
 
 // warnings are all that is to be said at the end of a bounded answer, in the

@@ -10,7 +10,8 @@ import (
 type Filter struct {
 	// Since is the earliest timestamp. If zero, there is none.
 	Since time.Time
-	// Instance is the one instance whose lines pass. If empty, all do.
+	// Instance is the one instance whose lines pass, as the labels make it. If
+	// empty, all do.
 	Instance string
 	// Namespace is the one whose lines pass, beside those of no namespace:
 	// some providers never fill it in. If empty, all do.

@@ -9,6 +9,7 @@ import (
 // a line without a timestamp: the last key of each instance and of them all.
 type keys struct {
 	filter    Filter
+	labels    Labels
 	instances map[string]*instance
 	current   *instance // of the last line: the next is likely to be of the same
 
@@ -30,8 +31,8 @@ type instance struct {
 // without a timestamp take the upstream's previous key.
 const maxInstances = 10_000
 
-func newKeys(f Filter) keys {
-	return keys{filter: f, instances: map[string]*instance{}, highest: math.MinInt64}
+func newKeys(f Filter, l Labels) keys {
+	return keys{filter: f, labels: l, instances: map[string]*instance{}, highest: math.MinInt64}
 }
 
 // of returns what is known of the instance.
@@ -43,7 +44,7 @@ func (k *keys) of(name []byte) *instance {
 	if !ok {
 		in = &instance{
 			name:   string(name),
-			wanted: k.filter.Instance == "" || k.filter.Instance == string(name),
+			wanted: k.filter.Instance == "" || k.filter.Instance == k.labels.InstancePrefix+string(name),
 			logmux: string(name) == WarningInstance,
 		}
 		if len(k.instances) < maxInstances {

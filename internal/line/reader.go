@@ -117,7 +117,7 @@ func NewReader(src io.Reader, opts Options) *Reader {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Reader{src: src, opts: opts, size: opts.BlockSize, keys: newKeys(opts.Filter)}
+	return &Reader{src: src, opts: opts, size: opts.BlockSize, keys: newKeys(opts.Filter, opts.Labels)}
 }
 
 // Next returns the next block, which holds at least one line and is the
