@@ -71,11 +71,29 @@ func faasd(systemd int) habit {
 
 // expect is the answer to a request: of what the provider's window holds, what was asked for, in order, the newest.
 func (h habit) expect(r request, lines []sample.Line) []string {
-	var all []message
-	now := time.Now()
-	for _, l := range lines {
-		m := h.writes(r.name, l)
-		window := h.window(r)
+	return h.choose(r, lines, h.written(r.name, lines))
+}
+
+// written are the lines as the provider sends them, each with its message.
+func (h habit) written(name string, lines []sample.Line) []written {
+	all := make([]written, len(lines))
+	for i, l := range lines {
+		m := h.writes(name, l)
+		all[i] = written{m, m.wire()}
+	}
+	return all
+}
+
+type written struct {
+	message
+	wire string
+}
+
+func (h habit) choose(r request, lines []sample.Line, as []written) (wires []string) {
+	var all []written
+	window, now := h.window(r), time.Now()
+	for i, l := range lines {
+		m := as[i]
 		switch {
 		case h.selects && cmp.Or(l.Namespace, defaultNamespace) != cmp.Or(r.namespace, defaultNamespace):
 		case r.since.IsZero() && window > 0 && l.Time.Before(now.Add(-window)):
@@ -86,13 +104,12 @@ func (h habit) expect(r request, lines []sample.Line) []string {
 			all = append(all, m)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b message) int { return a.Timestamp.Compare(b.Timestamp) })
+	slices.SortStableFunc(all, func(a, b written) int { return a.Timestamp.Compare(b.Timestamp) })
 	if r.tail > 0 {
 		all = all[max(0, len(all)-r.tail):]
 	}
-	var wires []string
 	for _, m := range all {
-		wires = append(wires, m.wire())
+		wires = append(wires, m.wire)
 	}
 	return wires
 }
@@ -173,12 +190,13 @@ func TestKinds(t *testing.T) {
 			store := &sample.Store{}
 			store.Append("cart", lines...)
 			logmux := kind.start(t, store)
+			written := kind.written("cart", lines)
 			for _, tt := range requests {
 				t.Run(tt.name, func(t *testing.T) {
 					tt.request.name = "cart"
 					logmux := logmux.of(t)
 					logmux.logs(tt.request).ok().silent().says("Ok", "one").says("Failed", "").
-						has(kind.expect(tt.request, lines))
+						has(kind.choose(tt.request, lines, written))
 				})
 			}
 			t.Run("missing function", func(t *testing.T) {
@@ -220,7 +238,7 @@ var kinds = []kind{
 
 func cappedLoki(limit int) habit {
 	h := lokiHabit
-	h.handler = func(s *sample.Store) http.Handler { return &sample.Loki{Store: s, MaxLimit: limit, Seed: 3} }
+	h.handler = func(s *sample.Store) http.Handler { return buffered(&sample.Loki{Store: s, MaxLimit: limit, Seed: 3}) }
 	return h
 }
 

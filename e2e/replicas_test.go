@@ -53,18 +53,15 @@ func startGroup(t *testing.T, config string, lines []sample.Line, isDown ...stri
 }
 
 // plain is a line without what its copies may differ in: the newline at the end of faas-netes' text.
-func plain(t *testing.T, line string) string {
-	m := decode(t, line)
-	m.Text = strings.TrimSuffix(m.Text, "\n")
-	return m.wire()
+func plain(line string) string {
+	return strings.Replace(line, `\n"}`, `"}`, 1)
 }
 
 // unmarked returns the answer with its lines as openfaas-loki would send them.
 func (a answer) unmarked() answer {
-	a.t.Helper()
 	lines := make([]string, len(a.lines))
 	for i, line := range a.lines {
-		lines[i] = plain(a.t, line)
+		lines[i] = plain(line)
 	}
 	a.lines = lines
 	return a
@@ -83,7 +80,7 @@ func TestReplicaGroup(t *testing.T) {
 	} {
 		r.name = "fn"
 		t.Run(r.String(), func(t *testing.T) {
-			want := slices.DeleteFunc(slices.Clone(all), func(line string) bool { return decode(t, line).Timestamp.Before(r.since) })
+			want := slices.DeleteFunc(slices.Clone(all), func(line string) bool { return timestampOf(t, line).Before(r.since) })
 			logmux.of(t).logs(r).ok().silent().says("Ok", "live,archive").unmarked().checkNewest(want, r.tail)
 		})
 	}

@@ -12,7 +12,7 @@ func (s *Sorter) Emit(emit func(line []byte) error) (*Missing, error) {
 	if n := s.keep(); n > 0 && s.openLines > n {
 		s.prune(n)
 	}
-	s.keepRun()
+	s.indexOpen()
 	skip, err := s.unwanted()
 	if err != nil {
 		return nil, err
@@ -41,6 +41,18 @@ func (s *Sorter) Emit(emit func(line []byte) error) (*Missing, error) {
 	}
 	s.missing.Before, s.missing.Err = s.floor, s.overflow
 	return &s.missing, nil
+}
+
+// indexOpen makes the last run, of the lines that are still open.
+func (s *Sorter) indexOpen() {
+	if s.openLines == 0 {
+		return
+	}
+	blocks, entries := s.sortOpen()
+	s.runs = append(s.runs, &indexedRun{blocks, entries})
+	held := s.openBytes
+	s.clearOpen()
+	s.account(held) // until Close
 }
 
 // Oldest is the key of the oldest line that Emit sent, where Newest has left out
@@ -77,13 +89,21 @@ func (s *Sorter) lines() int {
 	return n
 }
 
+// The buffers that runs are read back with, in bytes.
+const (
+	readBuffers   = 8 << 20 // all together
+	minReadBuffer = 16 << 10
+	maxReadBuffer = 128 << 10
+)
+
 // mergeRuns calls visit with the lines of all runs in order, copies left out.
 func (s *Sorter) mergeRuns(visit func(key int64, line []byte) error) error {
 	copies := copyFilter{Copies: s.Copies}
+	buffer := min(max(readBuffers/max(len(s.runs), 1), minReadBuffer), maxReadBuffer)
 	readers := make([]runReader, len(s.runs))
 	heads := make([]head, len(s.runs))
 	for i, r := range s.runs {
-		readers[i] = r.read()
+		readers[i] = r.read(buffer)
 		h, err := nextHead(readers, i)
 		if err != nil {
 			return err

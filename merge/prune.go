@@ -1,7 +1,6 @@
 package merge
 
 import (
-	"math"
 	"slices"
 	"sort"
 )
@@ -85,58 +84,34 @@ func (s *Sorter) clearOpen() {
 // spilled nor kept: the newest are the ones a reader of logs looks for.
 func (s *Sorter) dropOldest() {
 	_, open := s.sortOpen()
-	memory := [][]entry{open}
+	var packed []*packedRun
+	total := len(open)
 	for _, r := range s.runs {
-		if m, ok := r.(*memoryRun); ok {
-			memory = append(memory, m.entries)
+		if p, ok := r.(*packedRun); ok {
+			packed = append(packed, p)
+			total += p.n
 		}
 	}
-	floor, lines := middle(memory), s.openLines+s.lines()
-	for _, r := range s.runs {
-		if m, ok := r.(*memoryRun); ok {
-			s.cut(m, floor)
+	floor := middle(total, func(key int64) int {
+		n := below(open, key)
+		for _, p := range packed {
+			n += p.below(key)
 		}
+		return n
+	})
+	dropped := below(open, floor)
+	s.prune(len(open) - dropped)
+	for _, p := range packed {
+		s.account(-p.size())
+		n := p.cut(floor)
+		s.account(p.size())
+		s.missed(n)
+		dropped += n
 	}
-	s.prune(len(open) - below(open, floor))
 	s.floor = max(s.floor, floor)
-	if s.openLines+s.lines() == lines {
+	if dropped == 0 {
 		s.prune(s.openLines / 2) // nearly all are of one instant: by arrival
 	}
-}
-
-// cut drops the lines of a run in memory that are below the floor.
-func (s *Sorter) cut(r *memoryRun, floor int64) {
-	n := below(r.entries, floor)
-	s.account(-r.size())
-	packed := pack(r.blocks, r.entries[n:])
-	free(r.blocks)
-	r.blocks, r.entries = packed, slices.Clone(r.entries[n:])
-	s.account(r.size())
-	s.missed(n)
-}
-
-// middle is a key that about half of the entries are below. The lists are
-// sorted. Lines of one key are not told apart: a spilled line of that key may
-// stand before some of them and after others.
-func middle(lists [][]entry) int64 {
-	total := 0
-	for _, l := range lists {
-		total += len(l)
-	}
-	lo, hi := int64(math.MinInt64), int64(math.MaxInt64)
-	for lo < hi {
-		mid := lo + int64(uint64(hi-lo)/2)
-		n := 0
-		for _, l := range lists {
-			n += below(l, mid)
-		}
-		if n < total/2 {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return lo
 }
 
 // below counts the entries of a sorted list that are below key.

@@ -1,9 +1,15 @@
 package merge
 
-// A run is a sorted sequence of lines that can be read more than once.
+// A run is a sorted sequence of lines that can be read more than once. It is
+// one of
+//
+//	indexedRun   lines where they were read, and an index of their order
+//	packedRun    records in order, in memory
+//	spilledRun   records in order, in the spill file
 type run interface {
 	lines() int
-	read() runReader
+	// read begins at the first line, with about so many bytes of buffer.
+	read(buffer int) runReader
 }
 
 // A runReader is a place in a run.
@@ -14,35 +20,27 @@ type runReader interface {
 	line() (key int64, place int, bytes []byte)
 }
 
-// A memoryRun is a run of lines that stand where they were read, in blocks.
-type memoryRun struct {
+// An indexedRun is what the lines are that are still open when Emit is called:
+// to bring them in order costs more than to look them up once.
+type indexedRun struct {
 	blocks  []*Block
 	entries []entry
 }
 
-func (r *memoryRun) lines() int      { return len(r.entries) }
-func (r *memoryRun) read() runReader { return &memoryReader{r, -1} }
+func (r *indexedRun) lines() int         { return len(r.entries) }
+func (r *indexedRun) read(int) runReader { return &indexedReader{r, -1} }
 
-// size is what the run holds of memory, in bytes.
-func (r *memoryRun) size() int64 {
-	n := int64(cap(r.entries)) * entrySize
-	for _, b := range r.blocks {
-		n += b.size()
-	}
-	return n
-}
-
-type memoryReader struct {
-	*memoryRun
+type indexedReader struct {
+	*indexedRun
 	at int // the entry it is at
 }
 
-func (r *memoryReader) next() (bool, error) {
+func (r *indexedReader) next() (bool, error) {
 	r.at++
 	return r.at < len(r.entries), nil
 }
 
-func (r *memoryReader) line() (int64, int, []byte) {
+func (r *indexedReader) line() (int64, int, []byte) {
 	e := r.entries[r.at]
 	b := r.blocks[e.block]
 	return e.key, int(b.place), b.Line(int(e.line))
@@ -50,40 +48,46 @@ func (r *memoryReader) line() (int64, int, []byte) {
 
 // closeRun makes a sorted run of the open lines: in memory while there is room
 // for it and the next two, else in the spill file.
+//
+// Either way the lines are copied together in order, while they are still in
+// the processor's cache: the merge then reads each run from start to end, and
+// the blocks they were read into are used again.
 func (s *Sorter) closeRun() {
-	if s.held+2*s.runBytes() <= s.limit() {
-		s.keepRun()
+	if s.openLines == 0 {
 		return
 	}
 	blocks, entries := s.sortOpen()
-	r, err := s.spill.write(s.SpillDir, s.SpillLimit, &memoryRun{blocks: blocks, entries: entries})
-	if err != nil {
-		s.overflow = err
-		s.dropOldest()
-		return
+	var r run
+	if s.held+2*s.runBytes() <= s.limit() {
+		packed := &packedRun{}
+		encode(blocks, entries, packed.add)
+		s.account(packed.size())
+		r = packed
+	} else {
+		spilled, err := s.spill.write(s.SpillDir, s.SpillLimit, len(entries), func(write func(*chunk)) {
+			encode(blocks, entries, func(c *chunk) {
+				write(c)
+				c.Free()
+			})
+		})
+		if err != nil {
+			s.overflow = err
+			s.dropOldest()
+			return
+		}
+		r = spilled
 	}
 	s.runs = append(s.runs, r)
 	free(blocks)
 	s.clearOpen()
 }
 
-// keepRun makes a sorted run of the open lines in memory.
-func (s *Sorter) keepRun() {
-	if s.openLines == 0 {
-		return
-	}
-	blocks, entries := s.sortOpen()
-	r := &memoryRun{blocks: blocks, entries: entries}
-	s.runs = append(s.runs, r)
-	s.entries = nil // the run's now
-	s.clearOpen()
-	s.account(r.size())
-}
-
 // spillAll writes everything held to the spill file: others need the memory.
 func (s *Sorter) spillAll() {
 	if s.overflow == nil {
-		s.keepRun()
+		s.closeRun()
+	}
+	if s.overflow == nil {
 		s.overflow = s.spillRuns()
 	}
 	if s.overflow != nil {
@@ -95,17 +99,17 @@ func (s *Sorter) spillAll() {
 // spillRuns moves the runs in memory to the spill file.
 func (s *Sorter) spillRuns() error {
 	for i, r := range s.runs {
-		m, ok := r.(*memoryRun)
+		packed, ok := r.(*packedRun)
 		if !ok {
 			continue
 		}
-		spilled, err := s.spill.write(s.SpillDir, s.SpillLimit, m)
+		spilled, err := s.spill.write(s.SpillDir, s.SpillLimit, packed.n, packed.each)
 		if err != nil {
 			return err
 		}
 		s.runs[i] = spilled
-		s.account(-m.size())
-		free(m.blocks)
+		s.account(-packed.size())
+		packed.free()
 	}
 	return nil
 }

@@ -65,10 +65,10 @@ type Missing struct {
 }
 
 const (
-	// Runs of 16 MiB sort within the cache; larger ones were measured slower.
-	maxRunBytes = 16 << 20
+	// Runs of 2 MiB are sorted and copied within the processor's cache.
+	maxRunBytes = 2 << 20
 	// Below this a run is not worth a place in the merge.
-	minRunBytes = 256 << 10
+	minRunBytes = 1 << 20
 	// Between two prunings at least this much comes in.
 	minPruneBytes = 2 << 20
 )
@@ -106,8 +106,11 @@ func (s *Sorter) Close() {
 		free(blocks)
 	}
 	for _, r := range s.runs {
-		if m, ok := r.(*memoryRun); ok {
-			free(m.blocks)
+		switch r := r.(type) {
+		case *packedRun:
+			r.free()
+		case *indexedRun:
+			free(r.blocks)
 		}
 	}
 	s.open, s.runs, s.entries, s.scratch = nil, nil, nil, nil

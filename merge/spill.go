@@ -1,65 +1,43 @@
 package merge
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 )
 
-// A spillFile holds sorted runs one after the other. It has no name once it is
-// made, so that nothing is left behind however the process ends. Each line is
-// written as its key (8 bytes), its place (4), its length (4), and its bytes.
+// A spillFile holds sorted runs of records one after the other. It has no name
+// once it is made, so that nothing is left behind however the process ends.
 type spillFile struct {
 	file *os.File
 	size int64
-	buf  []byte
 }
-
-const (
-	recordHeader  = 16
-	spillBuffer   = 256 << 10
-	maxReadBuffer = 128 << 10
-)
 
 // ErrSpillLimit is in the chain of Missing.Err where the spill file was full.
 var ErrSpillLimit = errors.New("the spill limit is reached")
 
-// write appends a run and returns it as it stands in the file. After an error
-// the file holds what it held before.
-func (f *spillFile) write(dir string, limit int64, r *memoryRun) (*spilledRun, error) {
-	size := int64(len(r.entries)) * recordHeader
-	for _, e := range r.entries {
-		l := r.blocks[e.block].Lines[e.line]
-		size += int64(l.End - l.Start)
-	}
-	if limit != 0 && f.size+size > limit {
-		return nil, fmt.Errorf("%w (%d bytes)", ErrSpillLimit, max(limit, 0))
-	}
-	if err := f.create(dir); err != nil {
-		return nil, err
-	}
-	w := io.NewOffsetWriter(f.file, f.size)
-	for _, e := range r.entries {
-		b := r.blocks[e.block]
-		if len(f.buf)+recordHeader > spillBuffer {
-			if err := f.flush(w); err != nil {
-				return nil, err
-			}
+// write appends a run of n lines and returns it as it stands in the file. After
+// an error the file is as good as before.
+func (f *spillFile) write(dir string, limit int64, n int, chunks func(write func(*chunk))) (*spilledRun, error) {
+	err := f.create(dir)
+	end := f.size
+	chunks(func(c *chunk) {
+		switch {
+		case err != nil:
+		case limit != 0 && end+int64(len(c.Bytes)) > limit:
+			err = fmt.Errorf("%w (%d bytes)", ErrSpillLimit, max(limit, 0))
+		default:
+			_, err = f.file.WriteAt(c.Bytes, end)
+			end += int64(len(c.Bytes))
 		}
-		line := b.Line(int(e.line))
-		f.buf = binary.NativeEndian.AppendUint64(f.buf, uint64(e.key))
-		f.buf = binary.NativeEndian.AppendUint32(f.buf, b.place)
-		f.buf = binary.NativeEndian.AppendUint32(f.buf, uint32(len(line)))
-		f.buf = append(f.buf, line...)
-	}
-	if err := f.flush(w); err != nil {
+	})
+	if err != nil {
 		return nil, err
 	}
-	spilled := &spilledRun{f.file, f.size, f.size + size, len(r.entries)}
-	f.size += size
-	return spilled, nil
+	r := &spilledRun{f.file, f.size, end, n}
+	f.size = end
+	return r, nil
 }
 
 func (f *spillFile) create(dir string) error {
@@ -74,20 +52,14 @@ func (f *spillFile) create(dir string) error {
 		file.Close()
 		return err
 	}
-	f.file, f.buf = file, make([]byte, 0, spillBuffer)
+	f.file = file
 	return nil
-}
-
-func (f *spillFile) flush(w io.Writer) error {
-	_, err := w.Write(f.buf)
-	f.buf = f.buf[:0]
-	return err
 }
 
 func (f *spillFile) close() {
 	if f.file != nil {
 		f.file.Close() // an unlinked file that nobody will read again
-		f.file, f.buf = nil, nil
+		f.file = nil
 	}
 }
 
@@ -99,13 +71,14 @@ type spilledRun struct {
 }
 
 func (r *spilledRun) lines() int { return r.n }
-func (r *spilledRun) read() runReader {
-	return &spilledReader{file: r.file, offset: r.start, end: r.end}
+func (r *spilledRun) read(buffer int) runReader {
+	return &spilledReader{file: r.file, offset: r.start, end: r.end, size: buffer}
 }
 
 type spilledReader struct {
 	file        *os.File
 	offset, end int64 // what is still to be read
+	size        int   // of buf, unless a line is longer
 	buf         []byte
 	rest        []byte // of buf, not yet looked at
 	key         int64
@@ -120,12 +93,11 @@ func (r *spilledReader) next() (bool, error) {
 	if err := r.need(recordHeader); err != nil {
 		return false, err
 	}
-	size := int(binary.NativeEndian.Uint32(r.rest[12:]))
+	key, place, size := record(r.rest)
 	if err := r.need(recordHeader + size); err != nil {
 		return false, err
 	}
-	r.key = int64(binary.NativeEndian.Uint64(r.rest))
-	r.place = int(binary.NativeEndian.Uint32(r.rest[8:]))
+	r.key, r.place = key, place
 	r.bytes = r.rest[recordHeader : recordHeader+size]
 	r.rest = r.rest[recordHeader+size:]
 	return true, nil
@@ -139,7 +111,7 @@ func (r *spilledReader) need(n int) error {
 		return nil
 	}
 	if n > cap(r.buf) {
-		grown := make([]byte, max(n, maxReadBuffer))
+		grown := make([]byte, max(n, r.size))
 		r.rest = grown[:copy(grown, r.rest)]
 		r.buf = grown
 	} else {
