@@ -103,7 +103,7 @@ func TestChainBranchDown(t *testing.T) {
 
 // TestChainInnerDies has an inner logmux killed in the middle of its answer: what came is there, and it is said.
 func TestChainInnerDies(t *testing.T) {
-	f := newFlood(1, 20<<20)
+	f := newFlood(1, 40<<20)
 	west := f.serve(t, "query: {}")
 	logmux := start(t, "upstreams: [{name: west, kind: logmux, url: $west, retry: {max: 0}}]", hosts{"west": west.url})
 	resp := logmux.open("name=fn")

@@ -17,6 +17,10 @@ type Block struct {
 	Bytes []byte
 	Lines []Line
 
+	// IDs, if there are any, tell for each line whether it is the same as
+	// another of its stream. The merge has no use for them.
+	IDs []uint64
+
 	place uint32 // set by the Sorter it was added to
 }
 
@@ -47,7 +51,7 @@ func (b *Block) Free() {
 	if class < minClass || cap(b.Bytes) > 1<<maxClass {
 		return
 	}
-	b.Bytes, b.Lines, b.place = b.Bytes[:0], b.Lines[:0], 0
+	b.Bytes, b.Lines, b.IDs, b.place = b.Bytes[:0], b.Lines[:0], b.IDs[:0], 0
 	pools[class].Put(b)
 }
 
@@ -63,14 +67,19 @@ func (b *Block) Line(i int) []byte {
 }
 
 // Keep leaves the lines in the block that pass, and returns how many did not.
-func (b *Block) Keep(pass func(l Line, bytes []byte) bool) (dropped int) {
-	kept := b.Lines[:0]
-	for _, l := range b.Lines {
-		if pass(l, b.Bytes[l.Start:l.End]) {
-			kept = append(kept, l)
+func (b *Block) Keep(pass func(i int) bool) (dropped int) {
+	kept := 0
+	for i := range b.Lines {
+		if !pass(i) {
+			continue
 		}
+		b.Lines[kept] = b.Lines[i]
+		if len(b.IDs) > 0 {
+			b.IDs[kept] = b.IDs[i]
+		}
+		kept++
 	}
-	dropped = len(b.Lines) - len(kept)
-	b.Lines = kept
+	dropped = len(b.Lines) - kept
+	b.Lines, b.IDs = b.Lines[:kept], b.IDs[:min(kept, len(b.IDs))]
 	return dropped
 }

@@ -25,7 +25,7 @@ func record(b []byte) (key int64, place, size int) {
 type chunk struct {
 	*Block
 	first int64 // key
-	n     int   // records
+	n     int   // records that are not dropped
 }
 
 const chunkSize = 256 << 10
@@ -94,44 +94,41 @@ func (r *packedRun) free() {
 
 // below counts the lines below key.
 func (r *packedRun) below(key int64) int {
-	n, _ := r.find(key)
+	whole, n, _ := r.find(key)
+	for _, c := range r.chunks[:whole] {
+		n += c.n
+	}
 	return n
 }
 
 // cut drops the lines below key and returns how many those were.
 func (r *packedRun) cut(key int64) (dropped int) {
-	dropped, skip := r.find(key)
-	whole := 0
-	for whole+1 < len(r.chunks) && r.chunks[whole+1].first < key {
-		whole++
-	}
+	dropped = r.below(key)
+	whole, n, skip := r.find(key)
 	for _, c := range r.chunks[:whole] {
 		c.Free()
 	}
-	r.chunks, r.n, r.skip = r.chunks[whole:], r.n-dropped, skip
+	r.chunks, r.skip = r.chunks[whole:], skip
+	r.chunks[0].n -= n
+	r.n -= dropped
 	return dropped
 }
 
-// find counts the lines below key, and says where in their last chunk they end.
-func (r *packedRun) find(key int64) (n, at int) {
+// find says where the lines below key end: after so many whole chunks, and in
+// the next one after n lines, at a byte.
+func (r *packedRun) find(key int64) (whole, n, at int) {
 	at = r.skip
-	for i, c := range r.chunks {
-		if i+1 < len(r.chunks) && r.chunks[i+1].first < key {
-			n += c.n
-			at = 0
-			continue
-		}
-		for at < len(c.Bytes) {
-			k, _, size := record(c.Bytes[at:])
-			if k >= key {
-				break
-			}
-			n++
-			at += recordHeader + size
-		}
-		break
+	for whole+1 < len(r.chunks) && r.chunks[whole+1].first < key {
+		whole, at = whole+1, 0
 	}
-	return n, at
+	for c := r.chunks[whole]; at < len(c.Bytes); n++ {
+		k, _, size := record(c.Bytes[at:])
+		if k >= key {
+			break
+		}
+		at += recordHeader + size
+	}
+	return whole, n, at
 }
 
 type packedReader struct {

@@ -71,6 +71,7 @@ func (a *asking) all(ctx context.Context, to sink) error {
 	case oldest && a.Tail > 0 && (a.MaxLimit == 0 || a.Tail < a.MaxLimit):
 		err = a.newestOfOldest(ctx, from, to)
 	case oldest && a.MaxLimit > 0:
+		a.opts.IDs = true
 		err = a.pages(ctx, from, to)
 	default:
 		err = a.once(ctx, from, to)

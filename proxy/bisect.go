@@ -148,7 +148,7 @@ func freeAll(blocks []*merge.Block) {
 // keep leaves only the lines in the blocks that pass, and counts the others.
 func keep(blocks []*merge.Block, pass func(merge.Line) bool) (dropped int64) {
 	for _, b := range blocks {
-		dropped += int64(b.Keep(func(l merge.Line, _ []byte) bool { return pass(l) }))
+		dropped += int64(b.Keep(func(i int) bool { return pass(b.Lines[i]) }))
 	}
 	return dropped
 }

@@ -339,10 +339,11 @@ func (f *follow) drain() []Result {
 // of the replica group has sent.
 func (f *follow) add(a arrived) {
 	end := f.states[a.from].Stats
-	a.block.Keep(func(l merge.Line, bytes []byte) bool {
+	a.block.Keep(func(i int) bool {
+		l := a.block.Lines[i]
 		old := end.Messages > 0 && l.Key <= end.Highest
 		cut := old && (l.Key < f.floor || l.Key == f.floor && end.Lines >= int64(f.request.Tail))
-		return !cut && !f.copies.redundant(a.from, l.Key, bytes)
+		return !cut && !f.copies.redundant(a.from, l.Key, a.block.Line(i))
 	})
 	f.window.Add(time.Now(), a.from.place, a.block)
 }

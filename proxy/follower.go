@@ -65,7 +65,7 @@ func newFollower(c *client, r Request, to followSink) *follower {
 		client: c, request: c.translate(r), to: to, overlap: newOverlap(), result: c.newResult(),
 		highest: math.MinInt64, poll: c.FollowMode == FollowPoll, started: time.Now(),
 	}
-	f.opts = c.lineOptions(r, line.Options{}, func(line []byte) { to.warning(f, line) })
+	f.opts = c.lineOptions(r, line.Options{IDs: true}, func(line []byte) { to.warning(f, line) })
 	return f
 }
 
@@ -73,12 +73,13 @@ func newFollower(c *client, r Request, to followSink) *follower {
 // a failure, and returns how long to wait before the live part.
 func (f *follower) backlog(ctx context.Context, r Request, answering func(), to sink) (wait time.Duration) {
 	f.overlap.begin()
-	opts := line.Options{Fill: true, BlockSize: backlogBlock}
+	opts := line.Options{Fill: true, BlockSize: backlogBlock, IDs: true}
 	f.result = f.collect(ctx, r, opts, answering, func(b *merge.Block) error {
+		now := line.Key(time.Now())
 		for i, l := range b.Lines {
 			// Also what the tail will cut: it stays cut when it comes again.
-			f.overlap.repeated(l.Key, b.Line(i))
-			f.note(l.Key)
+			f.overlap.repeated(l.Key, b.IDs[i])
+			f.note(l.Key, now)
 		}
 		f.overlap.forget(f.horizon(min(f.highest, line.Key(f.started))))
 		return to(b)
@@ -198,9 +199,10 @@ func (f *follower) askStream(ctx context.Context) error {
 
 // pass passes on what is new.
 func (f *follower) pass(b *merge.Block) error {
-	b.Keep(func(l merge.Line, bytes []byte) bool {
-		f.note(l.Key)
-		return !f.overlap.repeated(l.Key, bytes)
+	now := line.Key(time.Now())
+	b.Keep(func(i int) bool {
+		f.note(b.Lines[i].Key, now)
+		return !f.overlap.repeated(b.Lines[i].Key, b.IDs[i])
 	})
 	f.overlap.forget(f.horizon(f.base))
 	if len(b.Lines) == 0 {
@@ -213,11 +215,7 @@ func (f *follower) pass(b *merge.Block) error {
 
 // note takes a key into account for where to ask from. One that is in our
 // future says little of what else there is.
-func (f *follower) note(key int64) {
-	if key > f.highest {
-		f.highest = min(key, line.Key(time.Now()))
-	}
-}
+func (f *follower) note(key, now int64) { f.highest = max(f.highest, min(key, now)) }
 
 // advance makes the next asking begin at the last line. It must not be called
 // while the upstream still sends again what it sent before: one instance may be

@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/openfaas-logmux/logmux/internal/line"
 	"github.com/openfaas-logmux/logmux/merge"
 )
 
@@ -16,9 +15,8 @@ import (
 // older than it remembers is taken for a repetition when it is brought by a
 // further asking.
 type overlap struct {
-	identifier line.Identifier
-	lines      map[uint64]sent // nil until there is one
-	asked      uint32          // how many times
+	lines map[uint64]sent // by merge.Block's ID; nil until there is one
+	asked uint32          // how many times
 
 	known int64 // every line passed on from this key on is remembered
 	floor int64 // known, when the current asking began
@@ -52,12 +50,11 @@ func (o *overlap) begin() {
 }
 
 // repeated reports whether the line was passed on before, and remembers it.
-func (o *overlap) repeated(key int64, line []byte) bool {
+func (o *overlap) repeated(key int64, id uint64) bool {
 	if key < o.floor {
 		o.replayed++
 		return true
 	}
-	id := o.identifier.Identity(key, line)
 	if o.lines == nil {
 		o.lines = make(map[uint64]sent)
 	}
@@ -111,10 +108,10 @@ func (o *overlap) median() int64 {
 	return sample[len(sample)/2]
 }
 
-// suppress passes on what is not repeated.
+// suppress passes on what is not repeated, of blocks with IDs.
 func (o *overlap) suppress(to sink) sink {
 	return func(b *merge.Block) error {
-		b.Keep(func(l merge.Line, line []byte) bool { return !o.repeated(l.Key, line) })
+		b.Keep(func(i int) bool { return !o.repeated(b.Lines[i].Key, b.IDs[i]) })
 		return to(b)
 	}
 }

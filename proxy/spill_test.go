@@ -57,7 +57,7 @@ func wantEmptyDir(t testing.TB, dir string) {
 
 func TestSpill(t *testing.T) {
 	t.Parallel()
-	bodies := fourBodies(3 * megabyte)
+	bodies := fourBodies(2 * megabyte)
 	all := inOrder(t, 0, bodies...)
 	for _, test := range []struct {
 		name string
@@ -65,10 +65,10 @@ func TestSpill(t *testing.T) {
 		set  func(*proxy.Handler)
 	}{
 		{"all", 0, func(h *proxy.Handler) { h.MemoryLimit = megabyte }},
-		{"a tail of more than the memory", 6_000, func(h *proxy.Handler) { h.MemoryLimit = megabyte }},
+		{"a tail of more than the memory", 4_000, func(h *proxy.Handler) { h.MemoryLimit = megabyte }},
 		{"a tail of less", 500, func(h *proxy.Handler) { h.MemoryLimit = megabyte }},
 		{"shared memory", 0, func(h *proxy.Handler) { h.Shared = &merge.Budget{Limit: megabyte} }},
-		{"shared memory, and a tail", 6_000, func(h *proxy.Handler) { h.Shared = &merge.Budget{Limit: megabyte} }},
+		{"shared memory, and a tail", 4_000, func(h *proxy.Handler) { h.Shared = &merge.Budget{Limit: megabyte} }},
 		{"tiny memory, and room enough on disk", 0, func(h *proxy.Handler) { h.MemoryLimit, h.SpillLimit = 1, 32*megabyte }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -106,7 +106,7 @@ var number = regexp.MustCompile(`\d+`)
 // says what is not.
 func TestSpillFails(t *testing.T) {
 	t.Parallel()
-	bodies := fourBodies(3 * megabyte)
+	bodies := fourBodies(2 * megabyte)
 	all := splitLines(inOrder(t, 0, bodies...))
 	file := filepath.Join(t.TempDir(), "a-file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -119,10 +119,10 @@ func TestSpillFails(t *testing.T) {
 	}{
 		{"no such directory", 0, func(h *proxy.Handler) { h.SpillDir = "/nonexistent/spill" }},
 		{"no directory", 0, func(h *proxy.Handler) { h.SpillDir = file }},
-		{"disk limit", 0, func(h *proxy.Handler) { h.SpillLimit = megabyte }},
+		{"disk limit", 0, func(h *proxy.Handler) { h.SpillLimit = megabyte / 2 }},
 		{"disk limit of nearly nothing", 0, func(h *proxy.Handler) { h.SpillLimit = 1 }},
-		{"no such directory, and a tail", 6_000, func(h *proxy.Handler) { h.SpillDir = "/nonexistent/spill" }},
-		{"disk limit, and a tail", 6_000, func(h *proxy.Handler) { h.SpillLimit = megabyte }},
+		{"no such directory, and a tail", 4_000, func(h *proxy.Handler) { h.SpillDir = "/nonexistent/spill" }},
+		{"disk limit, and a tail", 4_000, func(h *proxy.Handler) { h.SpillLimit = megabyte / 2 }},
 		{"shared memory", 0, func(h *proxy.Handler) {
 			h.SpillDir, h.Shared = "/nonexistent/spill", &merge.Budget{Limit: megabyte}
 		}},
@@ -167,7 +167,7 @@ func TestSpillFails(t *testing.T) {
 // A tail that fits needs no disk, however much there is.
 func TestTailNeedsNoDisk(t *testing.T) {
 	t.Parallel()
-	bodies := fourBodies(3 * megabyte)
+	bodies := fourBodies(2 * megabyte)
 	p := newProxy(t, fourUpstreams(t, bodies)...)
 	p.MemoryLimit, p.SpillDir = megabyte, "/nonexistent/spill"
 	got := p.ask(t, "name=fn&tail=300")
@@ -177,7 +177,7 @@ func TestTailNeedsNoDisk(t *testing.T) {
 // Ordered upstreams are streamed: neither memory nor disk is needed.
 func TestStreamNeedsNoDisk(t *testing.T) {
 	t.Parallel()
-	bodies := fourBodies(3 * megabyte)
+	bodies := fourBodies(2 * megabyte)
 	for i := range bodies {
 		bodies[i] = inOrder(t, 0, bodies[i])
 	}

@@ -2,8 +2,8 @@ package line
 
 import (
 	"bytes"
-	"encoding/binary"
 	"hash/maphash"
+	"math/bits"
 	"strings"
 )
 
@@ -13,7 +13,6 @@ var identitySeed = maphash.MakeSeed()
 type Identifier struct {
 	scanner scanner
 	fields  fields
-	buf     []byte
 }
 
 // Identity is a hash of the instance, timestamp and text of a line that was
@@ -24,11 +23,20 @@ func (i *Identifier) Identity(key int64, line []byte) uint64 {
 		line = line[:len(line)-1]
 	}
 	instance, text := i.values(line)
-	i.buf = binary.LittleEndian.AppendUint64(i.buf[:0], uint64(key))
-	i.buf = binary.LittleEndian.AppendUint32(i.buf, uint32(len(instance)))
-	i.buf = append(append(i.buf, instance...), text...)
-	return maphash.Bytes(identitySeed, i.buf)
+	return identity(key, instance, text)
 }
+
+// identity is a hash of what makes lines equal. One upstream writes a line the
+// same way each time, so for its own lines the bytes need not be decoded.
+func identity(key int64, instance, text []byte) uint64 {
+	h := maphash.Bytes(identitySeed, text)
+	h = bits.RotateLeft64(h*odd, 29) ^ maphash.Bytes(identitySeed, instance)
+	h = bits.RotateLeft64(h*odd, 29) ^ uint64(key)
+	return h * odd
+}
+
+// odd spreads bits in a multiplication (2^64 divided by the golden ratio).
+const odd = 0x9e3779b97f4a7c15
 
 // values returns the decoded instance and text.
 func (i *Identifier) values(line []byte) (instance, text []byte) {

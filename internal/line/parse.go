@@ -8,8 +8,9 @@ import (
 // parsed is what of a line matters to where it goes.
 type parsed struct {
 	key     int64
-	wanted  bool // by instance and namespace
-	warning bool // an inner logmux's
+	id      uint64 // if Options.IDs
+	wanted  bool   // by instance and namespace
+	warning bool   // an inner logmux's
 
 	canonical *fields // nil if the line is of another shape
 }
@@ -27,7 +28,11 @@ func (r *Reader) parse(line []byte) (parsed, bool) {
 	r.took(in, f.key)
 	ns := r.opts.Filter.Namespace
 	wanted := in.wanted && (ns == "" || len(f.namespace) == 0 || string(f.namespace) == ns)
-	return parsed{key: f.key, wanted: wanted, canonical: f}, true
+	m := parsed{key: f.key, wanted: wanted, canonical: f}
+	if r.opts.IDs && wanted {
+		m.id = identity(f.key, f.instance, f.text)
+	}
+	return m, true
 }
 
 // parseAny takes a line of any shape to encoding/json.
@@ -48,5 +53,9 @@ func (r *Reader) parseAny(line []byte) (parsed, bool) {
 	}
 	r.took(in, key)
 	ns := r.opts.Filter.Namespace
-	return parsed{key: key, wanted: in.wanted && (ns == "" || m.Namespace == "" || m.Namespace == ns)}, true
+	return parsed{
+		key:    key,
+		id:     identity(key, []byte(m.Instance), []byte(m.Text)),
+		wanted: in.wanted && (ns == "" || m.Namespace == "" || m.Namespace == ns),
+	}, true
 }

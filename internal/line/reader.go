@@ -35,6 +35,9 @@ type Options struct {
 	// returned as soon as one Read has brought a line.
 	Fill bool
 
+	// IDs makes the blocks tell equal lines, by their instance, key and text.
+	IDs bool
+
 	// Grow lets blocks grow from BlockSize to DefaultBlockSize while there is
 	// much to read, and shrink again.
 	Grow bool
@@ -180,6 +183,7 @@ func (r *Reader) room(b *merge.Block, start int) (*merge.Block, int) {
 	larger := merge.GetBlock(2 * cap(b.Bytes))
 	larger.Bytes = append(larger.Bytes, b.Bytes...)
 	larger.Lines = append(larger.Lines, b.Lines...)
+	larger.IDs = append(larger.IDs, b.IDs...)
 	b.Free()
 	return larger, 0
 }
@@ -282,14 +286,17 @@ func (r *Reader) line(b *merge.Block, start, end int) {
 	if r.opts.Labels.any() {
 		from := len(r.made)
 		r.made = append(m.relabel(r.made, line, r.opts.Labels), '\n')
-		r.add(b, m.key, r.base(b)+from, r.base(b)+len(r.made))
+		r.add(b, m.key, m.id, r.base(b)+from, r.base(b)+len(r.made))
 		return
 	}
-	r.add(b, m.key, start, end+1)
+	r.add(b, m.key, m.id, start, end+1)
 }
 
-func (r *Reader) add(b *merge.Block, key int64, start, end int) {
+func (r *Reader) add(b *merge.Block, key int64, id uint64, start, end int) {
 	b.Lines = append(b.Lines, merge.Line{Key: key, Start: uint32(start), End: uint32(end)})
+	if r.opts.IDs {
+		b.IDs = append(b.IDs, id)
+	}
 	r.Stats.Lines++
 }
 

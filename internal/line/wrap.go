@@ -33,6 +33,6 @@ func (r *Reader) wrap(b *merge.Block, text string) {
 		Timestamp: Time(key),
 		Text:      text,
 	})
-	r.add(b, key, r.base(b)+from, r.base(b)+len(r.made))
+	r.add(b, key, identity(key, nil, []byte(text)), r.base(b)+from, r.base(b)+len(r.made))
 	r.Stats.Malformed++
 }
