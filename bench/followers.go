@@ -26,7 +26,7 @@ func followersIdle(ctx context.Context, s *session) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	logmux, err := s.logmux(ctx, Config{MaxRequests: 2 * n}, provided.URLs)
+	logmux, err := s.logmux(ctx, Config{}, provided.URLs)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,6 @@ type Config struct {
 	ServerMemory string // server.memory_limit; 4GiB
 	QueryMemory  string // query.memory_limit; logmux's own default
 	Window       string // query.reorder_window; logmux's own default
-	MaxRequests  int    // server.max_requests; logmux's own default
 
 	Ordered  bool
 	TailMode string // newest
@@ -36,7 +35,6 @@ func (c Config) yaml(listen string, urls []string) string {
 	}
 	fmt.Fprintf(&b, "server:\n  listen: %q\n", listen)
 	key("  ", "memory_limit", cmp.Or(c.ServerMemory, "4GiB"))
-	key("  ", "max_requests", c.MaxRequests)
 	b.WriteString("query:\n  timeout: 10m\n  follow_timeout: 1h\n")
 	key("  ", "memory_limit", c.QueryMemory)
 	key("  ", "reorder_window", c.Window)

@@ -46,10 +46,14 @@ func newClient(u *Upstream, place int) *client {
 
 func (u *Upstream) transport(buffer int) *http.Transport {
 	dialer := &net.Dialer{Timeout: u.dialTimeout(), KeepAlive: 30 * time.Second}
+	dial := dialFunc(dialer.DialContext)
+	if buffer < burstBuffer {
+		dial = inBursts(dial)
+	}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
-		DialTLSContext:         tlsDialer(dialer, &tls.Config{}),
+		DialContext:            dial,
+		DialTLSContext:         tlsDialer(dial, u.dialTimeout(), &tls.Config{}),
 		ResponseHeaderTimeout:  u.headerTimeout(),
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		MaxIdleConnsPerHost:    maxIdleConns,
@@ -69,9 +73,9 @@ func (c *client) closeIdleConnections() {
 var errTLS = errors.New("no trusted TLS connection")
 
 // tlsDialer connects and shakes hands, and marks the errors of the latter.
-func tlsDialer(dialer *net.Dialer, config *tls.Config) func(context.Context, string, string) (net.Conn, error) {
+func tlsDialer(dial dialFunc, timeout time.Duration, config *tls.Config) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		raw, err := dialer.DialContext(ctx, network, addr)
+		raw, err := dial(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +84,7 @@ func tlsDialer(dialer *net.Dialer, config *tls.Config) func(context.Context, str
 			config.ServerName, _, _ = net.SplitHostPort(addr)
 		}
 		conn := tls.Client(raw, config)
-		ctx, cancel := context.WithTimeout(ctx, dialer.Timeout)
+		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
 		if err := conn.HandshakeContext(ctx); err != nil {
 			raw.Close()
