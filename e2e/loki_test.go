@@ -462,3 +462,29 @@ func TestOldestWithoutCap(t *testing.T) {
 		})
 	}
 }
+
+// TestLokiPageWithinSlack has more lines within the slack than one answer holds: asked that much earlier, the provider
+// would give the same page for ever. It may not all be had; then it is said, and nothing comes twice.
+func TestLokiPageWithinSlack(t *testing.T) {
+	lines := slices.Concat(spread(time.Now(), 10*time.Minute, 9*time.Minute, 50, 1), spread(time.Now(), 8*time.Second, 5*time.Second, 1200, 4))
+	store := &sample.Store{}
+	store.Append("fn", lines...)
+	url, asked := recorded(t, buffered(&sample.Loki{Store: store, MaxLimit: 100}))
+	logmux := start(t, "query: {timeout: 1s}\nupstreams: [{name: loki, kind: openfaas-loki, max_limit: 100, since_slack: 2s, url: $loki}]", hosts{"loki": url})
+	all := wires("fn", lines)
+	for _, tail := range []int{0, 20, 400} {
+		t.Run(fmt.Sprintf("tail=%d", tail), func(t *testing.T) {
+			before := len(asked.Queries())
+			got := logmux.of(t).logs(request{name: "fn", tail: tail}).ok().says("Failed", "")
+			if n := len(asked.Queries()) - before; n > 50 {
+				t.Errorf("%d requests for 1,250 lines in pages of 100", n)
+			}
+			got.onlyLogged(all)
+			if len(got.warnings) == 0 {
+				got.checkNewest(all, tail)
+			} else {
+				got.warns([]string{"loki"})
+			}
+		})
+	}
+}

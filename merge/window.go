@@ -28,6 +28,9 @@ type Window struct {
 	late    int64
 }
 
+// smallWindow is how many lines may wait in memory that an empty window keeps.
+const smallWindow = 64
+
 // A waiting line. The heap is ordered by key, place, then arrival.
 type waiting struct {
 	key   int64
@@ -185,5 +188,8 @@ func (w *Window) release(a *arrival) {
 	}
 	if done > 0 {
 		w.blocks = slices.Delete(w.blocks, 0, done)
+	}
+	if len(w.heap) == 0 && cap(w.heap) > smallWindow {
+		w.heap, w.blocks = nil, nil // what a burst took an idle follow need not keep
 	}
 }

@@ -21,17 +21,8 @@ type sink func(*merge.Block) error
 
 var errAbsent = errors.New("the function is not there")
 
-// exchange asks and reads one bounded answer.
-func (c *client) exchange(ctx context.Context, query url.Values, read func(io.Reader) error) error {
-	return c.read(ctx, c.bounded, query, read)
-}
-
-// exchangeLive asks and reads an answer that may be silent for long.
-func (c *client) exchangeLive(ctx context.Context, query url.Values, read func(io.Reader) error) error {
-	return c.read(ctx, c.following, query, read)
-}
-
-func (c *client) read(ctx context.Context, via *retryablehttp.Client, query url.Values, read func(io.Reader) error) error {
+// exchange asks and reads one answer.
+func (c *client) exchange(ctx context.Context, via *retryablehttp.Client, query url.Values, read func(io.Reader) error) error {
 	resp, err := c.get(ctx, via, query)
 	if err != nil {
 		return err

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/hashicorp/go-retryablehttp"
+
 	"github.com/openfaas-logmux/logmux/internal/line"
 )
 
@@ -21,6 +23,7 @@ import (
 type asking struct {
 	*client
 	Request
+	via       *retryablehttp.Client
 	opts      line.Options
 	answering func()
 	result    Result
@@ -30,7 +33,10 @@ type asking struct {
 // collect asks the upstream for what the request wants of it and hands over
 // the lines. It calls answering, once, when there is a 2xx answer to read.
 func (c *client) collect(ctx context.Context, r Request, opts line.Options, answering func(), to sink) Result {
-	a := &asking{client: c, Request: c.translate(r), answering: answering, start: time.Now()}
+	a := &asking{client: c, Request: c.translate(r), via: c.bounded, answering: answering, start: time.Now()}
+	if r.Follow {
+		a.via = c.backlog
+	}
 	a.result = c.newResult()
 	a.opts = c.lineOptions(r, opts, func(line []byte) { a.result.warnings = append(a.result.warnings, line) })
 
@@ -98,7 +104,7 @@ func (a *asking) since() (from time.Time, cut bool) {
 // once takes what the provider gives for one request.
 func (a *asking) once(ctx context.Context, from time.Time, to sink) error {
 	limit := a.askTail(a.Request)
-	stats, err := a.exchangeLines(ctx, from, limit, to)
+	stats, err := a.exchangeLines(ctx, a.early(from), limit, to)
 	if err == nil && a.MaxLimit > 0 && stats.Sent() >= int64(a.MaxLimit) && a.Tail != limit {
 		a.note("older lines may be missing: it sends %d at most", a.MaxLimit)
 	}
@@ -106,17 +112,18 @@ func (a *asking) once(ctx context.Context, from time.Time, to sink) error {
 }
 
 // exchangeLines is one exchange: at most limit lines, zero for no bound, from a
-// time by the provider's clock on, zero for its default. It returns what was in the answer, also with an error.
+// time by the provider's clock on, zero for its default. The caller has taken
+// since_slack off it. It returns what was in the answer, also with an error.
 func (a *asking) exchangeLines(ctx context.Context, from time.Time, limit int, to sink) (line.Stats, error) {
 	q := a.base(a.Request)
 	if !from.IsZero() {
-		q.Set("since", formatSince(from.Add(-a.SinceSlack)))
+		q.Set("since", formatSince(from))
 	}
 	if limit > 0 {
 		q.Set("tail", strconv.Itoa(limit))
 	}
 	var stats line.Stats
-	err := a.exchange(ctx, q, func(body io.Reader) error {
+	err := a.exchange(ctx, a.via, q, func(body io.Reader) error {
 		if a.answering != nil {
 			a.result.ToHeader = time.Since(a.start)
 			a.answering()
@@ -131,6 +138,14 @@ func (a *asking) exchangeLines(ctx context.Context, from time.Time, limit int, t
 	})
 	a.result.Stats.Add(stats)
 	return stats, err
+}
+
+// early is the start to ask for to have all from a time on.
+func (a *asking) early(from time.Time) time.Time {
+	if from.IsZero() {
+		return from
+	}
+	return from.Add(-a.SinceSlack)
 }
 
 // note says what the answer lacks, for the warning at its end.

@@ -68,7 +68,7 @@ type bisection struct {
 // ask takes the answer for one start.
 func (b *bisection) ask(ctx context.Context, from time.Time) error {
 	var answer []*merge.Block
-	stats, err := b.exchangeLines(ctx, from, b.limit, func(block *merge.Block) error {
+	stats, err := b.exchangeLines(ctx, b.early(from), b.limit, func(block *merge.Block) error {
 		answer = append(answer, block)
 		return nil
 	})

@@ -21,12 +21,13 @@ type client struct {
 	place     int // in the config: the order of equal timestamps
 	logs      url.URL
 	bounded   *retryablehttp.Client
+	backlog   *retryablehttp.Client // bounded, over the connections of follows
 	following *retryablehttp.Client
 }
 
 const (
 	maxHeaderBytes = 256 << 10
-	maxIdleConns   = 64
+	maxIdleConns   = 16
 
 	// Lines are often sent one HTTP chunk each: a large buffer takes many of
 	// them in one system call.
@@ -35,12 +36,17 @@ const (
 )
 
 func newClient(u *Upstream, place int) *client {
+	large, small := u.transport(boundedBuffer), u.transport(followBuffer)
+	via := func(t *http.Transport, live bool) *retryablehttp.Client {
+		return retrying(&idleTransport{RoundTripper: t, timeout: u.idleTimeout(), live: live}, u.Retry)
+	}
 	return &client{
 		Upstream:  u,
 		place:     place,
 		logs:      *u.URL.JoinPath("/system/logs"),
-		bounded:   retrying(&idleTransport{RoundTripper: u.transport(boundedBuffer), timeout: u.idleTimeout()}, u.Retry),
-		following: retrying(&idleTransport{RoundTripper: u.transport(followBuffer), timeout: u.idleTimeout(), live: true}, u.Retry),
+		bounded:   via(large, false),
+		backlog:   via(small, false),
+		following: via(small, true),
 	}
 }
 

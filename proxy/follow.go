@@ -83,9 +83,10 @@ func (h *Handler) follow(ctx context.Context, w http.ResponseWriter, r Request, 
 	status := f.settle()
 	if status != http.StatusOK {
 		end(nil)
+		states := f.currentStates()
 		results := f.drain()
 		if ctx.Err() == nil {
-			refuse(w, r, status, results)
+			refuse(w, r, status, states)
 		}
 		return results
 	}

@@ -149,7 +149,7 @@ func (f *follower) ask(ctx context.Context) time.Duration {
 func (f *follower) askOnce(ctx context.Context) error {
 	r := f.request
 	r.Tail, r.Since, r.Follow = 0, f.from(), false
-	a := &asking{client: f.client, Request: r, opts: f.opts, start: time.Now(), answering: f.answered}
+	a := &asking{client: f.client, Request: r, via: f.client.backlog, opts: f.opts, start: time.Now(), answering: f.answered}
 	a.opts.Fill, a.opts.BlockSize = true, backlogBlock
 	err := a.all(ctx, f.pass)
 	f.result.Stats.Add(a.result.Stats)
@@ -171,7 +171,7 @@ func (f *follower) askStream(ctx context.Context) error {
 	q := f.liveQuery()
 	var began time.Time
 	var reader *line.Reader
-	err := f.exchangeLive(ctx, q, func(body io.Reader) error {
+	err := f.exchange(ctx, f.following, q, func(body io.Reader) error {
 		began = time.Now()
 		f.answered()
 		opts := f.opts

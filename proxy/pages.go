@@ -11,24 +11,31 @@ import (
 // oldest lines first: page by page, each from the last timestamp of the one
 // before. What two pages share is passed on once.
 func (a *asking) pages(ctx context.Context, from time.Time, to sink) error {
-	shared := newOverlap()
+	shared, slack := newOverlap(), a.SinceSlack
+	start := a.early(from)
 	for {
 		shared.begin()
-		page, err := a.exchangeLines(ctx, from, a.MaxLimit, shared.suppress(to))
+		repeated := shared.suppressed + shared.replayed
+		page, err := a.exchangeLines(ctx, start, a.MaxLimit, shared.suppress(to))
 		if err != nil || page.Sent() < int64(a.MaxLimit) {
 			return err
 		}
-		next := line.Time(page.Highest)
+		last := line.Time(page.Highest)
+		stuck := shared.suppressed+shared.replayed-repeated == page.Sent()
 		switch {
-		case page.Messages == 0 || next.Before(from.Add(-a.SinceSlack)):
+		case page.Messages == 0 || stuck && last.Before(start):
 			a.note("later lines may be missing: it answers the same whatever start it is asked for")
 			return nil
-		case !from.IsZero() && !next.After(from):
+		case stuck && start.Before(last):
+			// The slack alone fills a page.
+			slack, start = 0, last
+		case !start.Before(last):
 			// All of the page is of one instant, and the next would be the same page.
-			a.note("lines at %s may be missing: it sends %d at most", next.Format(time.RFC3339Nano), a.MaxLimit)
-			next = from.Add(1)
+			a.note("lines at %s may be missing: it sends %d at most", last.Format(time.RFC3339Nano), a.MaxLimit)
+			start = start.Add(1)
+		default:
+			start = last.Add(-slack)
 		}
-		from = next
-		shared.forget(line.Key(from.Add(-a.SinceSlack)))
+		shared.forget(line.Key(start))
 	}
 }

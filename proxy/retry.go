@@ -62,10 +62,11 @@ func (r Retry) wait(attempt int, resp *http.Response) time.Duration {
 // followWait is how long a follower waits after so many askings of no use: from
 // about MinWait to 5 s, with jitter.
 func (r Retry) followWait(tries int) time.Duration {
-	most := maxFollowerWait
-	if least := max(r.MinWait, minFollowerWait); tries < 30 {
-		most = min(least<<(tries-1), maxFollowerWait)
+	most := max(r.MinWait, minFollowerWait)
+	for ; tries > 1 && most < maxFollowerWait; tries-- {
+		most *= 2
 	}
+	most = min(most, maxFollowerWait)
 	return most/2 + rand.N(most/2)
 }
 

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/openfaas-logmux/logmux/internal/line"
@@ -97,14 +98,13 @@ func sources(blocks []chan *merge.Block, out *output) []merge.Source {
 	return sources
 }
 
-// setFailedTrailer names the upstreams that failed after they had begun well.
+// setFailedTrailer names the upstreams that failed after the header, which
+// named those that had failed early.
 func setFailedTrailer(w http.ResponseWriter, early, results []Result) {
-	var later []Result
-	for i := range results {
-		if results[i].Outcome == Failed && early[i].Outcome != Failed {
-			later = append(later, results[i])
-		}
-	}
-	w.Header().Del(headerFailed) // what the header said the trailer need not repeat
-	setOutcomes(w.Header(), later)
+	w.Header().Del(headerFailed)
+	setOutcomes(w.Header(), slices.DeleteFunc(slices.Clone(results), func(r Result) bool {
+		return r.Outcome != Failed || r.Failure.Reason == reasonGone || slices.ContainsFunc(early, func(e Result) bool {
+			return e.Upstream == r.Upstream && e.Outcome == Failed
+		})
+	}))
 }

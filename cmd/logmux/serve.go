@@ -6,12 +6,16 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"runtime/debug"
 
 	"github.com/openfaas-logmux/logmux/internal/config"
 	"github.com/openfaas-logmux/logmux/internal/metrics"
 	"github.com/openfaas-logmux/logmux/internal/server"
 	"github.com/openfaas-logmux/logmux/proxy"
 )
+
+const gcPercent = 40
 
 // serve runs the daemon until ctx is done.
 func serve(ctx context.Context, args []string, stderr io.Writer) error {
@@ -26,6 +30,11 @@ func serve(ctx context.Context, args []string, stderr io.Writer) error {
 	cfg, err := config.Load(*file)
 	if err != nil {
 		return err
+	}
+	if os.Getenv("GOGC") == "" {
+		// Most memory is in pooled buffers, so that collecting is cheap; what
+		// idle follows hold is mainly stacks, which shrink with each collection.
+		debug.SetGCPercent(gcPercent)
 	}
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
 	counters := metrics.New(currentVersion())

@@ -38,8 +38,8 @@ type Options struct {
 	// IDs makes the blocks tell equal lines, by their instance, key and text.
 	IDs bool
 
-	// Grow lets blocks grow from BlockSize to DefaultBlockSize while there is
-	// much to read, and shrink again.
+	// Grow lets blocks grow from BlockSize to DefaultBlockSize while a Read
+	// fills them. A reader that waits for more then has a small one.
 	Grow bool
 
 	// Follow makes the reader discard a last line that is cut.
@@ -196,7 +196,7 @@ func (r *Reader) read(b *merge.Block, start int) int {
 	b.Bytes = b.Bytes[:before+n]
 	r.Stats.Bytes += int64(n)
 	if r.opts.Grow {
-		r.grow(n, cap(b.Bytes)-before)
+		r.grow(n == cap(b.Bytes)-before)
 	}
 	if err != nil {
 		r.end(b, start)
@@ -211,12 +211,12 @@ func (r *Reader) read(b *merge.Block, start int) int {
 	return len(b.Bytes)
 }
 
-// grow sizes the next block by how much of this one a Read has filled.
-func (r *Reader) grow(n, room int) {
-	if n == room {
-		r.size = min(2*r.size, DefaultBlockSize)
-	} else if n < r.size/4 {
-		r.size = max(r.size/2, r.opts.BlockSize)
+// grow sizes the next block.
+func (r *Reader) grow(full bool) {
+	if full {
+		r.size = min(8*r.size, DefaultBlockSize)
+	} else {
+		r.size = r.opts.BlockSize
 	}
 }
 

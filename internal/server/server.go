@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -39,7 +40,6 @@ const (
 // go on to answer until the last request is done.
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	base, abort := context.WithCancel(context.WithoutCancel(ctx))
-	defer abort()
 	server := &http.Server{
 		Handler:           s.routes(),
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -48,6 +48,11 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ErrorLog:          slog.NewLogLogger(s.Logger.Handler(), slog.LevelDebug),
 	}
+	var trimming sync.WaitGroup
+	defer trimming.Wait()
+	trimming.Go(func() { trim(base) })
+	defer abort()
+
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
 	select {
