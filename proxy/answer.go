@@ -22,7 +22,7 @@ type sink func(*merge.Block) error
 var errAbsent = errors.New("the function is not there")
 
 // exchange asks and reads one answer.
-func (c *client) exchange(ctx context.Context, via *retryablehttp.Client, query url.Values, read func(io.Reader) error) error {
+func (c *client) exchange(ctx context.Context, via *retryablehttp.Client, query url.Values, read func(http.Header, io.Reader) error) error {
 	resp, err := c.get(ctx, via, query)
 	if err != nil {
 		return err
@@ -31,7 +31,7 @@ func (c *client) exchange(ctx context.Context, via *retryablehttp.Client, query 
 	if err := accept(resp); err != nil {
 		return err
 	}
-	return read(resp.Body)
+	return read(resp.Header, resp.Body)
 }
 
 // absentPrefix starts the body of faas-netes' 500 for a function that it does

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -123,9 +124,10 @@ func (a *asking) exchangeLines(ctx context.Context, from time.Time, limit int, t
 		q.Set("tail", strconv.Itoa(limit))
 	}
 	var stats line.Stats
-	err := a.exchange(ctx, a.via, q, func(body io.Reader) error {
+	err := a.exchange(ctx, a.via, q, func(header http.Header, body io.Reader) error {
 		if a.answering != nil {
 			a.result.ToHeader = time.Since(a.start)
+			a.result.date, _ = http.ParseTime(header.Get("Date"))
 			a.answering()
 			a.answering = nil
 		}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -37,14 +39,15 @@ type follow struct {
 	blocks  chan arrived // followers block on it: this is the back-pressure
 	signals chan signal
 
-	states  map[*follower]Result // as signalled last
-	begun   bool                 // the status is sent
-	untold  [][]byte             // warnings that wait for it
-	pending int                  // backlogs that are not yet there
-	early   []arrived            // live lines that wait for the backlog
-	waiting int64                // bytes in early
-	floor   int64                // lines of the backlog below it were cut by the tail
-	told    map[string]time.Time // inner warnings, by text
+	states   map[*follower]Result // as signalled last
+	begun    bool                 // the status is sent
+	untold   [][]byte             // warnings that wait for it
+	failures []Result             // that may yet be made up for by another upstream
+	pending  int                  // backlogs that are not yet there
+	early    []arrived            // live lines that wait for the backlog
+	waiting  int64                // bytes in early
+	floor    int64                // lines of the backlog below it were cut by the tail
+	told     map[string]time.Time // inner warnings, by text
 }
 
 // arrived is a block of live lines.
@@ -221,7 +224,10 @@ func (f *follow) tell(line []byte) {
 // gather waits for the backlogs; each has its deadline. Live lines that arrive
 // meanwhile wait for them.
 func (f *follow) gather() {
+	silence := time.NewTimer(f.keepalive())
+	defer silence.Stop()
 	for f.pending > 0 {
+		silence.Reset(max(f.keepalive()-time.Since(f.out.written), 0))
 		blocks := f.blocks
 		if f.waiting > maxWaiting {
 			blocks = nil
@@ -233,6 +239,8 @@ func (f *follow) gather() {
 		case s := <-f.signals:
 			f.note(s)
 			f.out.flush() // a warning is to be seen where it happened
+		case <-silence.C:
+			f.out.blank()
 		}
 	}
 }
@@ -363,12 +371,29 @@ func (f *follow) note(s signal) {
 	if s.backlog {
 		f.pending--
 	}
-	if s.failure != nil && s.failure.Reason != reasonGone && !f.made(s.from) && f.warns(f.request) {
-		f.tell(failureWarning(f.request, &s.state))
+	if s.failure != nil && s.failure.Reason != reasonGone {
+		f.failures = append(f.failures, s.state)
 	}
+	f.failures = slices.DeleteFunc(f.failures, func(failed Result) bool { return f.toldOf(&failed) })
 	if s.warning != nil {
 		f.inner(s.warning)
 	}
+}
+
+// toldOf tells of a failure, unless another of the replica group makes up for
+// it. It reports false where that is not known yet.
+func (f *follow) toldOf(failed *Result) bool {
+	for _, from := range f.followers {
+		if from.Name != failed.Upstream {
+			continue
+		}
+		if made := f.made(from); !made && !f.aloneOrSettled(from) {
+			return false
+		} else if !made && f.warns(f.request) {
+			f.tell(failureWarning(f.request, failed))
+		}
+	}
+	return true
 }
 
 // made reports whether another of the upstream's replica group makes up for it.
@@ -390,7 +415,8 @@ func (f *follow) inner(warning []byte) {
 	if !f.warns(f.request) {
 		return
 	}
-	text := line.Text(warning)
+	// What a failure means for the answer differs, for a backlog and a follow.
+	text, _, _ := strings.Cut(line.Text(warning), "; ")
 	if at, ok := f.told[text]; ok && time.Since(at) < again || len(f.told) > 1000 {
 		return
 	}

@@ -132,6 +132,8 @@ func textsOf(lines []received) (texts []string) {
 func (f *following) await(within time.Duration, what string, holds func() bool) {
 	f.t.Helper()
 	timeout := time.After(within)
+	again := time.NewTicker(50 * time.Millisecond) // it may depend on more than the lines
+	defer again.Stop()
 	for {
 		_, more := f.all()
 		if holds() {
@@ -139,6 +141,7 @@ func (f *following) await(within time.Duration, what string, holds func() bool) 
 		}
 		select {
 		case <-more:
+		case <-again.C:
 		case <-f.ended:
 			if !holds() {
 				f.t.Fatalf("the follow ended (%v) before there was %s; texts %.1000q, warnings %q", f.err, what, f.texts(), f.warnings())
@@ -190,6 +193,16 @@ func (f *following) quiet(d time.Duration) {
 	if after := f.only(func(l received) bool { return !l.blank() }); len(after) > before {
 		f.t.Errorf("came though nothing should: %.1000q", textsOf(after[before:]))
 	}
+}
+
+// together returns a t.Run whose tests run all at once, however few processors
+// there are: they wait more than they compute. The test ends with wait.
+func together(t *testing.T) (run func(name string, test func(*testing.T)), wait func()) {
+	var all sync.WaitGroup
+	run = func(name string, test func(*testing.T)) {
+		all.Go(func() { t.Run(name, test) })
+	}
+	return run, all.Wait
 }
 
 // long is whether the tests are to take as long as it needs to see what is rare.

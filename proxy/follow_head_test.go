@@ -42,6 +42,8 @@ func TestFollowBeginsAtOnce(t *testing.T) {
 
 func TestFollowStatus(t *testing.T) {
 	t.Parallel()
+	run, wait := together(t)
+	defer wait()
 	const (
 		missing = "function log request failed: fn is on no upstream\n"
 		never   = time.Minute
@@ -81,8 +83,7 @@ func TestFollowStatus(t *testing.T) {
 		{"one is late, one absent", []provider{{"a", hangs, []option{headerWithin(soon)}}, {"b", absent, nil}}, 504, "a failed: timeout", map[string]string{"Failed": "a=timeout", "Absent": "b"}},
 		{"a refusal is in the header where it is known", []provider{{"a", nil, nil}, {"b", faulty(sample.Delay(200 * time.Millisecond)), nil}}, 200, "\n", map[string]string{"Ok": "b", "Failed": "a=dial"}},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
+		run(test.name, func(t *testing.T) {
 			p := newProxy(t)
 			for _, u := range test.providers {
 				options := append([]option{absentEvery(never)}, u.options...)
@@ -141,6 +142,8 @@ func sameNames(got, want string) bool {
 
 func TestFollowTrailer(t *testing.T) {
 	t.Parallel()
+	run, wait := together(t)
+	defer wait()
 	for _, test := range []struct {
 		name string
 		// meanwhile is what happens during the follow of the upstreams a, b and c.
@@ -154,8 +157,7 @@ func TestFollowTrailer(t *testing.T) {
 		{"two fail", func(a, _, c *flaky) { a.down(); c.down() }, "a,b,c", "a=dial,c=dial"},
 		{"one is ok again", func(a, _, c *flaky) { a.restart(300 * time.Millisecond); c.down() }, "a,b,c", "c=dial"},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
+		run(test.name, func(t *testing.T) {
 			p := newProxy(t)
 			var all []*flaky
 			for _, name := range []string{"a", "b", "c"} {
@@ -178,6 +180,8 @@ func TestFollowTrailer(t *testing.T) {
 // trailer when it fails then, under its own name.
 func TestFollowTrailerOfAnUpstreamThatWasLate(t *testing.T) {
 	t.Parallel()
+	run, wait := together(t)
+	defer wait()
 	hanging := func() http.Handler {
 		h := &sample.Faults{Handler: &sample.FaasNetes{Store: quietStore()}}
 		h.Set(sample.HangBeforeHeader())
@@ -193,8 +197,7 @@ func TestFollowTrailerOfAnUpstreamThatWasLate(t *testing.T) {
 		{"the last", map[string]http.Handler{"a": quiet(), "b": quiet(), "c": hanging()}, "c=timeout"},
 		{"two", map[string]http.Handler{"a": hanging(), "b": quiet(), "c": hanging()}, "a=timeout,c=timeout"},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
+		run(test.name, func(t *testing.T) {
 			p := newProxy(t)
 			for _, name := range []string{"a", "b", "c"} {
 				p.Upstreams = append(p.Upstreams, serve(t, name, test.providers[name], headerWithin(soon)))

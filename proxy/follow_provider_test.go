@@ -119,6 +119,13 @@ func (f *flaky) breakMidLine() {
 	f.midLine = f.begun
 }
 
+// breakNext breaks the next answer in the middle of its first line.
+func (f *flaky) breakNext() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.midLine = f.begun + 1
+}
+
 // endAnswers ends the answers under way, cleanly, before their next line.
 func (f *flaky) endAnswers() {
 	f.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -30,12 +31,16 @@ type follower struct {
 	opts    line.Options
 
 	result  Result
-	started time.Time // before the backlog was asked
-	base    int64     // the key that the next asking begins at, less the overlap
-	highest int64     // of all lines
-	quick   int       // answers in a row that ended at once
-	tries   int       // askings in a row that were of no use
-	failing bool      // told, and not ok since
+	started time.Time     // before the backlog was asked
+	behind  time.Duration // the upstream's clock, where that is more than a second or two
+	base    int64         // the key that the next asking begins at, less the overlap
+	highest int64         // of all lines
+	passed  int64         // lines
+	polled  time.Time     // when the last poll that was whole began
+	broken  bool          // the last poll broke off
+	quick   int           // answers in a row that ended at once
+	tries   int           // askings in a row that were of no use
+	failing bool          // told, and not ok since
 	poll    bool
 }
 
@@ -65,7 +70,7 @@ func newFollower(c *client, r Request, to followSink) *follower {
 		client: c, request: c.translate(r), to: to, overlap: newOverlap(), result: c.newResult(),
 		highest: math.MinInt64, poll: c.FollowMode == FollowPoll, started: time.Now(),
 	}
-	f.opts = c.lineOptions(r, line.Options{IDs: true}, func(line []byte) { to.warning(f, line) })
+	f.opts = c.lineOptions(r, line.Options{IDs: true, Follow: true}, func(line []byte) { to.warning(f, line) })
 	return f
 }
 
@@ -73,7 +78,7 @@ func newFollower(c *client, r Request, to followSink) *follower {
 // a failure, and returns how long to wait before the live part.
 func (f *follower) backlog(ctx context.Context, r Request, answering func(), to sink) (wait time.Duration) {
 	f.overlap.begin()
-	opts := line.Options{Fill: true, BlockSize: backlogBlock, IDs: true}
+	opts := line.Options{Fill: true, BlockSize: backlogBlock, IDs: true, Follow: true}
 	f.result = f.collect(ctx, r, opts, answering, func(b *merge.Block) error {
 		now := line.Key(time.Now())
 		for i, l := range b.Lines {
@@ -85,10 +90,12 @@ func (f *follower) backlog(ctx context.Context, r Request, answering func(), to 
 		return to(b)
 	})
 	f.base = line.Key(f.started)
-	if f.highest > math.MinInt64 {
-		// Where its clock is behind, our start is in its future.
-		f.base = min(f.base, f.highest)
+	if date := f.result.date; !date.IsZero() && date.Before(f.started.Add(-2*time.Second)) {
+		// Its clock is behind: our start is in its future.
+		f.behind = f.started.Sub(date)
+		f.base = line.Key(date)
 	}
+	f.catchUp()
 	switch f.result.Outcome {
 	case Absent:
 		return f.absentInterval()
@@ -116,7 +123,7 @@ func (f *follower) ask(ctx context.Context) time.Duration {
 	f.result.Askings++
 	began := time.Now()
 	var err error
-	useful := f.result.Stats.Lines
+	passed := f.passed
 	if f.poll {
 		err = f.askOnce(ctx)
 	} else {
@@ -125,6 +132,7 @@ func (f *follower) ask(ctx context.Context) time.Duration {
 	if ctx.Err() != nil {
 		return 0
 	}
+	f.catchUp()
 	if errors.Is(err, errAbsent) {
 		f.answered()
 		f.result.Outcome, f.tries = Absent, 0
@@ -138,46 +146,60 @@ func (f *follower) ask(ctx context.Context) time.Duration {
 	case failure == nil && f.poll:
 		f.tries = 0
 		return f.pollInterval()
-	case failure == nil && (f.result.Stats.Lines > useful || time.Since(began) > maxFollowerWait):
+	case failure == nil && (f.passed > passed || time.Since(began) > maxFollowerWait):
 		f.tries = 0 // it was healthy
 	}
 	f.tries++
 	return f.Retry.followWait(f.tries)
 }
 
-// askOnce polls: one bounded request, in as many exchanges as it takes.
+// askOnce polls: one bounded request, in as many exchanges as it takes. One that
+// breaks off is no failure if the next does not.
 func (f *follower) askOnce(ctx context.Context) error {
 	r := f.request
 	r.Tail, r.Since, r.Follow = 0, f.from(), false
-	a := &asking{client: f.client, Request: r, via: f.client.backlog, opts: f.opts, start: time.Now(), answering: f.answered}
+	begun := false
+	a := &asking{client: f.client, Request: r, via: f.client.backlog, opts: f.opts, start: time.Now(), answering: func() { begun = true }}
 	a.opts.Fill, a.opts.BlockSize = true, backlogBlock
 	err := a.all(ctx, f.pass)
 	f.result.Stats.Add(a.result.Stats)
 	for _, note := range a.result.notes {
 		f.to.warning(f, noteWarning(f.request, f.Name, note))
 	}
-	if err != nil && !errors.Is(err, errAbsent) {
-		return failed(ctx, err)
+	switch {
+	case err == nil:
+		f.advance()
+		f.answered()
+		f.polled = a.start
+		f.broken = false
+		return nil
+	case errors.Is(err, errAbsent) && !begun:
+		return err
+	case begun && !f.broken:
+		f.broken = true
+		return nil
 	}
-	if err == nil {
-		f.advance() // the answer was whole
-	}
-	return err
+	return failed(ctx, err)
 }
 
 // askStream follows: one answer that is read for as long as it lasts. That it
-// ends, however it does, is no failure.
+// ends, however it does, is no failure; that it holds no log line is one.
 func (f *follower) askStream(ctx context.Context) error {
-	q := f.liveQuery()
 	var began time.Time
 	var reader *line.Reader
-	err := f.exchange(ctx, f.following, q, func(body io.Reader) error {
+	err := f.exchange(ctx, f.following, f.liveQuery(), func(_ http.Header, body io.Reader) error {
 		began = time.Now()
-		f.answered()
+		unintelligible := f.failing && f.result.Failure.Reason == ReasonMalformed
+		if !unintelligible {
+			f.answered()
+		}
 		opts := f.opts
-		opts.Follow, opts.Grow, opts.BlockSize = true, true, followBlock
+		opts.Grow, opts.BlockSize = true, followBlock
 		reader = line.NewReader(body, opts)
 		return drain(reader, func(b *merge.Block) error {
+			if unintelligible && reader.Stats.Messages > 0 {
+				f.answered()
+			}
 			if time.Since(began) > f.client.overlap() {
 				f.advance() // what it sends again it has sent by now
 			}
@@ -194,7 +216,7 @@ func (f *follower) askStream(ctx context.Context) error {
 	} else {
 		f.quick = 0
 	}
-	return nil
+	return unintelligible(reader.Stats)
 }
 
 // pass passes on what is new.
@@ -204,7 +226,8 @@ func (f *follower) pass(b *merge.Block) error {
 		f.note(b.Lines[i].Key, now)
 		return !f.overlap.repeated(b.Lines[i].Key, b.IDs[i])
 	})
-	f.overlap.forget(f.horizon(f.base))
+	f.passed += int64(len(b.Lines))
+	f.overlap.forget(f.horizon(min(f.base, f.highest)))
 	if len(b.Lines) == 0 {
 		b.Free()
 		return nil
@@ -220,11 +243,28 @@ func (f *follower) note(key, now int64) { f.highest = max(f.highest, min(key, no
 // advance makes the next asking begin at the last line. It must not be called
 // while the upstream still sends again what it sent before: one instance may be
 // far ahead of another whose lines are yet to come.
-func (f *follower) advance() { f.base = max(f.base, f.highest) }
+func (f *follower) advance() {
+	if f.highest > math.MinInt64 {
+		f.base = f.highest
+	}
+}
+
+// catchUp puts the next asking back to the last line, where the upstream's clock
+// is so far behind that it would begin in its future.
+func (f *follower) catchUp() {
+	if f.highest > math.MinInt64 {
+		f.base = min(f.base, f.highest)
+	}
+}
 
 // from is where the next asking begins: never before what is remembered.
 func (f *follower) from() time.Time {
 	from := max(subtract(f.base, f.client.overlap()), f.overlap.known)
+	if f.poll && f.FollowMode != FollowPoll && !f.polled.IsZero() {
+		// It ends its answers at once, perhaps at a line that it cannot get
+		// past: faasd does. Asked from a later time each poll, it will.
+		from = max(from, subtract(line.Key(f.polled.Add(-f.behind)), f.client.overlap()))
+	}
 	if since := line.Key(f.request.Since); !f.request.Since.IsZero() {
 		from = max(from, since)
 	}
@@ -246,7 +286,7 @@ func subtract(key int64, d time.Duration) int64 {
 func (f *follower) liveQuery() url.Values {
 	q := f.client.base(f.request)
 	q.Set("follow", "true")
-	q.Set("since", formatSince(notAfter(f.from(), time.Now()).Add(-f.SinceSlack)))
+	q.Set("since", formatSince(notAfter(f.from(), time.Now().Add(-f.behind)).Add(-f.SinceSlack)))
 	return q
 }
 

@@ -28,14 +28,14 @@ type overlap struct {
 // sent is how often a line was passed on, and seen in the current asking.
 type sent struct {
 	key   int64
-	times uint32
-	seen  uint32
 	asked uint32 // the asking that saw it last
+	times uint16
+	seen  uint16
 }
 
 const (
-	// As many as fit a map of 2 MiB: growing further it would take 4.
-	maxRemembered = 56_000
+	// As many as a map of 4 MiB surely holds.
+	maxRemembered = 50_000
 	minTidy       = 1_000
 )
 
@@ -63,6 +63,9 @@ func (o *overlap) repeated(key int64, id uint64) bool {
 		s.asked, s.seen = o.asked, 0
 	}
 	s.key = key
+	if s.seen == math.MaxUint16 {
+		return false // nobody counts that far: rather twice than never
+	}
 	s.seen++
 	repeated := s.seen <= s.times
 	if repeated {
@@ -80,32 +83,47 @@ func (o *overlap) forget(key int64) {
 	if len(o.lines) < o.tidy {
 		return
 	}
-	o.drop(key)
-	for len(o.lines) > maxRemembered/2 {
-		o.drop(o.median() + 1)
+	o.drop(key, func(sent) bool { return true })
+	// Past the bound those go first that only the current asking has brought:
+	// it may still repeat the others.
+	current := func(s sent) bool { return s.asked == o.asked && s.times == s.seen }
+	for _, which := range []func(sent) bool{current, func(sent) bool { return true }} {
+		for len(o.lines) > maxRemembered/2 {
+			median, ok := o.median(which)
+			if !ok {
+				break
+			}
+			o.drop(median+1, which)
+		}
 	}
 	o.tidy = max(2*len(o.lines), minTidy)
 }
 
-func (o *overlap) drop(key int64) {
+func (o *overlap) drop(key int64, which func(sent) bool) {
 	for id, s := range o.lines {
-		if s.key < key {
+		if s.key < key && which(s) {
 			delete(o.lines, id)
 		}
 	}
 	o.known = max(o.known, key)
 }
 
-// median is a key at which about half of the lines are or below, by a sample.
-func (o *overlap) median() int64 {
+// median is a key at which about half of those lines are or below, by a sample.
+func (o *overlap) median(which func(sent) bool) (key int64, ok bool) {
 	var sample []int64
 	for _, s := range o.lines { // in random order
-		if sample = append(sample, s.key); len(sample) == 101 {
+		if which(s) {
+			sample = append(sample, s.key)
+		}
+		if len(sample) == 101 {
 			break
 		}
 	}
+	if len(sample) == 0 {
+		return 0, false
+	}
 	slices.Sort(sample)
-	return sample[len(sample)/2]
+	return sample[len(sample)/2], true
 }
 
 // suppress passes on what is not repeated, of blocks with IDs.

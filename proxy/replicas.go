@@ -3,7 +3,6 @@ package proxy
 import (
 	"math"
 	"sync"
-	"time"
 
 	"github.com/openfaas-logmux/logmux/internal/line"
 	"github.com/openfaas-logmux/logmux/merge"
@@ -47,48 +46,39 @@ func excuse(results []Result) {
 }
 
 // liveCopies recognises live lines that another upstream of the same replica
-// group has sent. Copies may be seconds apart, so lines are remembered for a
-// while, in bounded memory. The followers' backlogs are noted from several
+// group has sent. Copies may be far apart, when one catches up, so lines are
+// remembered in bounded memory. The followers' backlogs are noted from several
 // goroutines. A nil one recognises nothing.
 type liveCopies struct {
 	mu         sync.Mutex
 	identifier line.Identifier
-	members    map[string]int // by group
-	lines      map[groupLine]*copyCount
+	counts     map[copyCount]counted
 	highest    int64
-	tidy       int
 }
 
-type groupLine struct {
-	group string
-	id    uint64
-}
-
+// A copyCount is what is counted: how often a line was sent for a group, or seen
+// from an upstream of it.
 type copyCount struct {
-	key  int64
-	sent int
-	seen map[int]int // by the upstream's place
+	id    uint64
+	group string // empty where
+	place int    // it is an upstream's
 }
 
-const (
-	// Replicas that are further apart than this send a line twice.
-	copiesSpan       = time.Minute
-	maxCopies        = 20_000
-	minTidyOfCopies  = 1_000
-	copiesAfterSweep = maxCopies / 2
-)
+type counted struct {
+	key   int64
+	times int
+}
+
+// maxCopies is how many counts are kept, of up to 100 bytes each.
+const maxCopies = 200_000
 
 func newLiveCopies(clients []*client) *liveCopies {
-	c := &liveCopies{members: map[string]int{}, lines: map[groupLine]*copyCount{}, highest: math.MinInt64, tidy: minTidyOfCopies}
 	for _, up := range clients {
 		if up.ReplicaGroup != "" {
-			c.members[up.ReplicaGroup]++
+			return &liveCopies{counts: map[copyCount]counted{}, highest: math.MinInt64}
 		}
 	}
-	if len(c.members) == 0 {
-		return nil
-	}
-	return c
+	return nil
 }
 
 // note remembers the lines of a backlog, which the sorter frees of copies.
@@ -108,39 +98,32 @@ func (c *liveCopies) redundant(from *follower, key int64, bytes []byte) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	id := groupLine{from.ReplicaGroup, c.identifier.Identity(key, bytes)}
-	l := c.lines[id]
-	if l == nil {
-		l = &copyCount{key: key, seen: map[int]int{}}
-		c.lines[id] = l
-	}
-	l.seen[from.place]++
-	redundant := l.seen[from.place] <= l.sent
-	if !redundant {
-		l.sent++
-	}
+	id := c.identifier.Identity(key, bytes)
+	seen, sent := copyCount{id: id, place: from.place}, copyCount{id: id, group: from.ReplicaGroup}
+	times := c.counts[seen].times + 1
+	c.counts[seen] = counted{key, times}
 	c.highest = max(c.highest, key)
+	if times <= c.counts[sent].times {
+		return true
+	}
+	c.counts[sent] = counted{key, times}
 	c.forget()
-	return redundant
+	return false
 }
 
-// forget keeps the lines of the last while, and of those the newest.
+// forget keeps the counts bounded: the older half of the time they span goes.
 func (c *liveCopies) forget() {
-	if len(c.lines) < c.tidy {
+	if len(c.counts) < maxCopies {
 		return
 	}
-	for span := copiesSpan; ; span /= 2 {
-		for id, l := range c.lines {
-			if l.key < subtract(c.highest, span) {
-				delete(c.lines, id)
-			}
-		}
-		if len(c.lines) <= copiesAfterSweep {
-			break
-		}
-		if span == 0 { // all of one instant
-			clear(c.lines)
+	lowest := c.highest
+	for _, n := range c.counts {
+		lowest = min(lowest, n.key)
+	}
+	middle := lowest + int64(uint64(c.highest-lowest)/2)
+	for what, n := range c.counts {
+		if n.key <= middle {
+			delete(c.counts, what)
 		}
 	}
-	c.tidy = max(2*len(c.lines), minTidyOfCopies)
 }

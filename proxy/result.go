@@ -33,10 +33,11 @@ type Result struct {
 	Suppressed, Replayed int64
 
 	required bool
-	group    string   // the replica group
-	excused  bool     // another of the group made up for it
-	warnings [][]byte // an inner logmux's, as they came
-	notes    []string // what the answer lacks though nothing failed
+	group    string    // the replica group
+	excused  bool      // another of the group made up for it
+	warnings [][]byte  // an inner logmux's, as they came
+	date     time.Time // of the first answer, by the upstream's clock; in whole seconds
+	notes    []string  // what the answer lacks though nothing failed
 }
 
 // delivered reports whether a line came, whatever became of the upstream then.

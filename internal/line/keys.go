@@ -15,6 +15,7 @@ type keys struct {
 
 	last    int64 // the upstream's previous key
 	hasLast bool
+	madeUp  bool  // last is no line's key, but the time when one was needed
 	highest int64 // of all timestamps
 }
 
@@ -60,7 +61,7 @@ func (k *keys) set(in *instance, key int64) (disorder bool) {
 	in.last, in.seen = key, true
 	disorder = key < k.highest
 	k.highest = max(k.highest, key)
-	k.last, k.hasLast = key, true
+	k.last, k.hasLast, k.madeUp = key, true, false
 	return disorder
 }
 
@@ -75,7 +76,7 @@ func (k *keys) missing(in *instance, now func() time.Time) int64 {
 // previous is the upstream's previous key, or now.
 func (k *keys) previous(now func() time.Time) int64 {
 	if !k.hasLast {
-		k.last, k.hasLast = Key(now()), true
+		k.last, k.hasLast, k.madeUp = Key(now()), true, true
 	}
 	return k.last
 }

@@ -33,6 +33,10 @@ func (r *Reader) wrap(b *merge.Block, text string) {
 		Timestamp: Time(key),
 		Text:      text,
 	})
-	r.add(b, key, identity(key, nil, []byte(text)), r.base(b)+from, r.base(b)+len(r.made))
+	id := key
+	if r.keys.madeUp {
+		id = 0 // another asking makes up another
+	}
+	r.add(b, key, identity(id, nil, []byte(text)), r.base(b)+from, r.base(b)+len(r.made))
 	r.Stats.Malformed++
 }

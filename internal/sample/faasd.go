@@ -42,7 +42,7 @@ const (
 )
 
 func (d *Faasd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	serve(w, r, d.Timeout, d.open)
+	serve(w, r, d.Now, d.Timeout, d.open)
 }
 
 func (d *Faasd) open(ctx context.Context, q query) (iter.Seq[message], error) {

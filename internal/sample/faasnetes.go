@@ -45,7 +45,7 @@ type Pod struct {
 const netesWindow = 5 * time.Minute
 
 func (f *FaasNetes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	serve(w, r, f.Timeout, f.open)
+	serve(w, r, f.Now, f.Timeout, f.open)
 }
 
 func (f *FaasNetes) open(ctx context.Context, q query) (iter.Seq[message], error) {

@@ -31,9 +31,10 @@ type query struct {
 // An opener runs a query. Its error becomes a 500; its answer ends by itself or soon after ctx.
 type opener func(ctx context.Context, q query) (iter.Seq[message], error)
 
-// serve is the HTTP side that all providers share. A timeout above zero ends an answer by breaking its
+// serve is the HTTP side that all providers share, by the provider's clock. A timeout above zero ends an answer by breaking its
 // chunking, as a provider's write timeout does.
-func serve(w http.ResponseWriter, r *http.Request, timeout time.Duration, open opener) {
+func serve(w http.ResponseWriter, r *http.Request, now func() time.Time, timeout time.Duration, open opener) {
+	w.Header().Set("Date", clock(now).UTC().Format(http.TimeFormat))
 	if !isLogRequest(w, r) {
 		return
 	}

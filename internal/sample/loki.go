@@ -40,7 +40,7 @@ const (
 )
 
 func (l *Loki) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	serve(w, r, 0, l.open)
+	serve(w, r, l.Now, 0, l.open)
 }
 
 func (l *Loki) open(_ context.Context, q query) (iter.Seq[message], error) {

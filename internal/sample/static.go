@@ -15,7 +15,7 @@ type Static struct {
 }
 
 func (s *Static) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	serve(w, r, 0, s.open)
+	serve(w, r, nil, 0, s.open)
 }
 
 func (s *Static) open(ctx context.Context, q query) (iter.Seq[message], error) {
