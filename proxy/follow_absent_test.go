@@ -52,7 +52,7 @@ func TestFollowAsksTheAbsentInIntervals(t *testing.T) {
 		serve(t, "absent", recorder, absentEvery(200*time.Millisecond), retries(2)))
 	p.follow(t, "")
 	time.Sleep(1100 * time.Millisecond)
-	if n := len(recorder.Queries()); n < 4 || n > 7 {
+	if n := len(recorder.Queries()); n < 3 || n > 7 {
 		t.Errorf("asked %d times within 1.1 s, want each 200 ms", n)
 	}
 }

@@ -92,7 +92,7 @@ func TestFollowBacklogOfOneIsLate(t *testing.T) {
 	t.Parallel()
 	run, wait := together(t)
 	defer wait()
-	const backlogTimeout = 800 * time.Millisecond
+	const backlogTimeout = 1500 * time.Millisecond
 	for _, test := range []struct {
 		name  string
 		lines int // live, while the backlog is gathered

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -34,7 +35,6 @@ type following struct {
 
 	mu    sync.Mutex
 	lines []received
-	more  chan struct{} // closed by the next line
 }
 
 // follow starts a follow, which must be answered with 200. It ends with the test.
@@ -42,7 +42,7 @@ func (p *testProxy) follow(t testing.TB, query string) *following {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	resp := p.get(ctx, t, "name=fn&follow=true"+query)
-	f := &following{t: t, resp: resp, leave: cancel, ended: make(chan struct{}), more: make(chan struct{})}
+	f := &following{t: t, resp: resp, leave: cancel, ended: make(chan struct{})}
 	if resp.StatusCode != http.StatusOK {
 		cancel()
 		t.Fatalf("status %d: %s", resp.StatusCode, read(t, resp).body)
@@ -60,7 +60,7 @@ func (f *following) read() {
 			f.take(raw)
 			continue
 		}
-		if raw != "" {
+		if raw != "" && f.resp.Request.Context().Err() == nil {
 			f.t.Errorf("the follow ends in mid-line: %.200q", raw)
 		}
 		if err.Error() != "EOF" {
@@ -80,8 +80,6 @@ func (f *following) take(raw string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.lines = append(f.lines, line)
-	close(f.more)
-	f.more = make(chan struct{})
 }
 
 // stop leaves, and waits until that is done.
@@ -91,11 +89,11 @@ func (f *following) stop() {
 	f.resp.Body.Close()
 }
 
-// all is what came so far, and a channel that is closed when there is more.
-func (f *following) all() ([]received, <-chan struct{}) {
+// all is what came so far.
+func (f *following) all() []received {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.lines[:len(f.lines):len(f.lines)], f.more
+	return f.lines[:len(f.lines):len(f.lines)]
 }
 
 // logs are the log lines so far.
@@ -112,8 +110,7 @@ func (f *following) warnings() []string {
 func (f *following) texts() []string { return textsOf(f.logs()) }
 
 func (f *following) only(which func(received) bool) (some []received) {
-	lines, _ := f.all()
-	for _, l := range lines {
+	for _, l := range f.all() {
 		if which(l) {
 			some = append(some, l)
 		}
@@ -132,15 +129,10 @@ func textsOf(lines []received) (texts []string) {
 func (f *following) await(within time.Duration, what string, holds func() bool) {
 	f.t.Helper()
 	timeout := time.After(within)
-	again := time.NewTicker(50 * time.Millisecond) // it may depend on more than the lines
+	again := time.NewTicker(20 * time.Millisecond) // not with each line: there may be many
 	defer again.Stop()
-	for {
-		_, more := f.all()
-		if holds() {
-			return
-		}
+	for !holds() {
 		select {
-		case <-more:
 		case <-again.C:
 		case <-f.ended:
 			if !holds() {
@@ -148,7 +140,7 @@ func (f *following) await(within time.Duration, what string, holds func() bool) 
 			}
 			return
 		case <-timeout:
-			f.t.Fatalf("no %s within %v; texts %.1000q, warnings %q", what, within, f.texts(), f.warnings())
+			f.t.Fatalf("no %s within %v; %d texts %.1000q, warnings %q", what, within, len(f.texts()), f.texts(), f.warnings())
 		}
 	}
 }
@@ -158,7 +150,7 @@ func (f *following) awaitText(text string) {
 	f.t.Helper()
 	f.await(bounds, "line "+text, func() bool {
 		texts := f.texts()
-		return len(texts) > 0 && contains(texts, text)
+		return len(texts) > 0 && slices.Contains(texts, text)
 	})
 }
 
@@ -174,15 +166,6 @@ func (f *following) end(within time.Duration) string {
 		f.t.Errorf("the follow ends with %v", f.err)
 	}
 	return strings.Join(f.resp.Trailer.Values("X-Logmux-Failed"), ",")
-}
-
-func contains(texts []string, text string) bool {
-	for _, t := range texts {
-		if t == text {
-			return true
-		}
-	}
-	return false
 }
 
 // quiet wants nothing more for a while but blank lines.

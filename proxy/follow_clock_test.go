@@ -79,7 +79,7 @@ func followAnotherClock(t *testing.T, off time.Duration, backlog, tail, burst in
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	deadline := time.Now().Add(4 * time.Second)
+	deadline := time.Now().Add(bounds)
 	for len(f.logs()) < len(want) && time.Now().Before(deadline) {
 		time.Sleep(20 * time.Millisecond)
 	}

@@ -26,7 +26,7 @@ func TestFollowKeepalive(t *testing.T) {
 			p.Keepalive, p.BacklogTimeout = keepalive, bounds
 			f := p.follow(t, "")
 			time.Sleep(8 * keepalive)
-			lines, _ := f.all()
+			lines := f.all()
 			if n := len(lines); n < 5 || n > 10 {
 				t.Errorf("%d blank lines in %v, want one each %v", n, 8*keepalive, keepalive)
 			}

@@ -21,11 +21,11 @@ func TestFollowBeginsAtOnce(t *testing.T) {
 	p := newProxy(t, serve(t, "netes", &sample.FaasNetes{Store: quietStore()}, asFaasNetes))
 	start := time.Now()
 	f := p.follow(t, "")
-	f.await(bounds, "first byte", func() bool { lines, _ := f.all(); return len(lines) > 0 })
+	f.await(bounds, "first byte", func() bool { return len(f.all()) > 0 })
 	if took := time.Since(start); took > time.Second {
 		t.Errorf("the first byte came after %v", took)
 	}
-	if lines, _ := f.all(); !lines[0].blank() {
+	if lines := f.all(); !lines[0].blank() {
 		t.Errorf("it begins with %q, want a blank line", lines[0].raw)
 	}
 	for field, want := range map[string]string{

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -142,7 +143,7 @@ func TestFollowReplicaCatchesUp(t *testing.T) {
 			asked := a.asked.Load()
 			a.up()
 			store.Append("fn", logged("i", "last"))
-			f.await(4*bounds, "a again", func() bool { return a.asked.Load() > asked && contains(f.texts(), "last") })
+			f.await(4*bounds, "a again", func() bool { return a.asked.Load() > asked && slices.Contains(f.texts(), "last") })
 			time.Sleep(2 * time.Second)
 			seen := map[string]int{}
 			twice := 0

@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -21,5 +22,5 @@ func TestFollowOfFaasdBehindAnEntryThatItCannotDecode(t *testing.T) {
 	store.Append("fn", logged("1", "\x1b[31mred\x1b[0m"))
 	time.Sleep(1500 * time.Millisecond) // in another second: it starts at whole ones
 	store.Append("fn", logged("1", "later"))
-	f.await(2*bounds, "later line, nor a warning", func() bool { return contains(f.texts(), "later") || len(f.warnings()) > 0 })
+	f.await(2*bounds, "later line, nor a warning", func() bool { return slices.Contains(f.texts(), "later") || len(f.warnings()) > 0 })
 }

@@ -11,7 +11,7 @@ type keys struct {
 	filter    Filter
 	labels    Labels
 	instances map[string]*instance
-	current   *instance // of the last line: the next is likely to be of the same
+	recent    [8]*instance // a few of them, to be found without hashing
 
 	last    int64 // the upstream's previous key
 	hasLast bool
@@ -38,21 +38,32 @@ func newKeys(f Filter, l Labels) keys {
 
 // of returns what is known of the instance.
 func (k *keys) of(name []byte) *instance {
-	if k.current != nil && string(name) == k.current.name {
-		return k.current
+	slot := len(name)
+	if slot > 0 {
+		slot += int(name[slot-1]) // pods differ in their last characters
 	}
+	slot %= len(k.recent)
+	in := k.recent[slot]
+	if in == nil || in.name != string(name) {
+		in = k.find(name)
+		k.recent[slot] = in
+	}
+	return in
+}
+
+func (k *keys) find(name []byte) *instance {
 	in, ok := k.instances[string(name)]
-	if !ok {
-		in = &instance{
-			name:   string(name),
-			wanted: k.filter.Instance == "" || k.filter.Instance == k.labels.InstancePrefix+string(name),
-			logmux: string(name) == WarningInstance,
-		}
-		if len(k.instances) < maxInstances {
-			k.instances[in.name] = in
-		}
+	if ok {
+		return in
 	}
-	k.current = in
+	in = &instance{
+		name:   string(name),
+		wanted: k.filter.Instance == "" || k.filter.Instance == k.labels.InstancePrefix+string(name),
+		logmux: string(name) == WarningInstance,
+	}
+	if len(k.instances) < maxInstances {
+		k.instances[in.name] = in
+	}
 	return in
 }
 

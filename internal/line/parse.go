@@ -15,47 +15,46 @@ type parsed struct {
 	canonical *fields // nil if the line is of another shape
 }
 
-// parse reports false where the line is no message.
-func (r *Reader) parse(line []byte) (parsed, bool) {
+// parse fills m, which is zero, and reports false where the line is no message.
+func (r *Reader) parse(line []byte, m *parsed) bool {
 	f := &r.fields
 	if !r.scanner.scan(line, f) {
-		return r.parseAny(line)
+		return r.parseAny(line, m)
 	}
 	in := r.keys.of(f.instance)
 	if in.logmux && bytes.HasPrefix(f.text, []byte(WarningPrefix)) {
-		return parsed{warning: true}, true
+		m.warning = true
+		return true
 	}
 	r.took(in, f.key)
 	ns := r.opts.Filter.Namespace
-	wanted := in.wanted && (ns == "" || len(f.namespace) == 0 || string(f.namespace) == ns)
-	m := parsed{key: f.key, wanted: wanted, canonical: f}
-	if r.opts.IDs && wanted {
+	m.key, m.canonical = f.key, f
+	m.wanted = in.wanted && (ns == "" || len(f.namespace) == 0 || string(f.namespace) == ns)
+	if r.opts.IDs && m.wanted {
 		m.id = identity(f.key, f.instance, f.text)
 	}
-	return m, true
+	return true
 }
 
 // parseAny takes a line of any shape to encoding/json.
-func (r *Reader) parseAny(line []byte) (parsed, bool) {
-	m, err := decode(line)
+func (r *Reader) parseAny(line []byte, m *parsed) bool {
+	message, err := decode(line)
 	if err != nil {
-		return parsed{}, false
+		return false
 	}
-	in := r.keys.of([]byte(m.Instance))
-	if in.logmux && strings.HasPrefix(m.Text, WarningPrefix) {
-		return parsed{warning: true}, true
+	in := r.keys.of([]byte(message.Instance))
+	if in.logmux && strings.HasPrefix(message.Text, WarningPrefix) {
+		m.warning = true
+		return true
 	}
-	var key int64
-	if m.Timestamp.IsZero() {
-		key = r.keys.missing(in, r.opts.Now)
+	if message.Timestamp.IsZero() {
+		m.key = r.keys.missing(in, r.opts.Now)
 	} else {
-		key = Key(m.Timestamp)
+		m.key = Key(message.Timestamp)
 	}
-	r.took(in, key)
+	r.took(in, m.key)
 	ns := r.opts.Filter.Namespace
-	return parsed{
-		key:    key,
-		id:     identity(key, []byte(m.Instance), []byte(m.Text)),
-		wanted: in.wanted && (ns == "" || m.Namespace == "" || m.Namespace == ns),
-	}, true
+	m.id = identity(m.key, []byte(message.Instance), []byte(message.Text))
+	m.wanted = in.wanted && (ns == "" || message.Namespace == "" || message.Namespace == ns)
+	return true
 }

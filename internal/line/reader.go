@@ -99,6 +99,7 @@ type Reader struct {
 	size    int // of the next block
 	keys    keys
 	scanner scanner
+	parsed  parsed // of the last line
 	fields  fields // of the last canonical line
 
 	carry []byte // the start of a line that the last block ended in
@@ -266,8 +267,8 @@ func (r *Reader) line(b *merge.Block, start, end int) {
 		r.wrapCut(b, line)
 		return
 	}
-	m, ok := r.parse(line)
-	if !ok {
+	m := &r.parsed
+	if *m = (parsed{}); !r.parse(line, m) {
 		if len(bytes.TrimLeft(line, " \t\r")) > 0 {
 			r.wrapMalformed(b, line, last)
 		}

@@ -108,52 +108,55 @@ func plainEnd(b []byte) int {
 // stringEnd returns the index of the quote that ends a JSON string, or -1 if
 // there is none or encoding/json would refuse what is before it.
 func stringEnd(b []byte) int {
-	for i := 0; i < len(b); {
-		if i+8 <= len(b) {
-			if i += skipPlain(b[i:]); i >= len(b) {
-				return -1
+	// What follows the line in its buffer is read along, to save a look at its
+	// last bytes one by one; it is never believed.
+	wide := b[:cap(b)]
+	i, plain := 0, 0 // before plain, an escape has been looked at
+	for ; i+16 <= len(wide); i += 16 {
+		first := special(binary.LittleEndian.Uint64(wide[i:]))
+		second := special(binary.LittleEndian.Uint64(wide[i+8:]))
+		for first|second != 0 {
+			// The high bit of the next byte that may need a look.
+			at := i + bits.TrailingZeros64(first)/8
+			if first == 0 {
+				at = i + 8 + bits.TrailingZeros64(second)/8
+				second &= second - 1
 			}
-		}
-		switch c := b[i]; {
-		case c == '"':
-			return i
-		case c == '\\':
-			n := escapeLen(b[i:])
-			if n == 0 {
-				return -1
+			first &= first - 1 // stays 0
+			if at < plain {
+				continue
 			}
-			i += n
-		case c < ' ':
-			return -1
-		default:
-			i++
+			n := look(b, at)
+			if n <= 0 {
+				return at + n*(at+1) // at, or -1
+			}
+			plain = at + n
 		}
 	}
-	return -1
+	for i = max(i, plain); ; {
+		n := look(b, i)
+		if n <= 0 {
+			return i + n*(i+1)
+		}
+		i += n
+	}
 }
 
-// skipPlain returns how many bytes at the start of b need no look: the index of
-// the first quote, backslash or control character, or of the last few bytes.
-func skipPlain(b []byte) int {
-	i := 0
-	for ; i+16 <= len(b); i += 16 {
-		first := special(binary.LittleEndian.Uint64(b[i:]))
-		second := special(binary.LittleEndian.Uint64(b[i+8:]))
-		if first|second != 0 {
-			if first == 0 {
-				return i + 8 + bits.TrailingZeros64(second)/8
-			}
-			return i + bits.TrailingZeros64(first)/8
-		}
+// look says how many bytes of a string the character or escape at i takes: 0 if
+// it is the quote that ends it, -1 if it is not valid or not there.
+func look(b []byte, i int) int {
+	if i >= len(b) {
+		return -1
 	}
-	if i+8 <= len(b) {
-		m := special(binary.LittleEndian.Uint64(b[i:]))
-		if m != 0 {
-			return i + bits.TrailingZeros64(m)/8
-		}
-		i += 8
+	switch c := b[i]; {
+	case c == '"':
+		return 0
+	case c == '\\':
+		return escapeLen(b[i:])
+	case c < ' ':
+		return -1
 	}
-	return i
+	return 1
 }
 
 // special marks the high bit of each byte that is a quote, a backslash or a
@@ -171,24 +174,30 @@ func special(w uint64) uint64 {
 	return (low&^w | (backslash-ones)&^backslash) & highs
 }
 
-// escapeLen returns the length of the escape that b starts with, 0 if it is none.
+// escapeLen returns the length of the escape that b starts with, -1 if it is none.
 func escapeLen(b []byte) int {
 	if len(b) < 2 {
-		return 0
+		return -1
 	}
-	switch b[1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return 2
-	case 'u':
-		if len(b) < 6 {
-			return 0
-		}
-		if hex[b[2]] && hex[b[3]] && hex[b[4]] && hex[b[5]] {
-			return 6
-		}
+	if b[1] != 'u' {
+		return int(escapes[b[1]])
 	}
-	return 0
+	if len(b) >= 6 && hex[b[2]] && hex[b[3]] && hex[b[4]] && hex[b[5]] {
+		return 6
+	}
+	return -1
 }
+
+// escapes holds, for what may follow a backslash, the length of both.
+var escapes = func() (length [256]int8) {
+	for c := range length {
+		length[c] = -1
+	}
+	for _, c := range []byte(`"\\/bfnrt`) {
+		length[c] = 2
+	}
+	return length
+}()
 
 // hex holds the hexadecimal digits.
 var hex = func() (digits [256]bool) {
