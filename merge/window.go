@@ -25,7 +25,6 @@ type Window struct {
 	arrived uint64 // lines so far
 	last    int64  // the highest key sent
 	sent    bool   // last is set
-	late    int64
 }
 
 // smallWindow is how many lines may wait in memory that an empty window keeps.
@@ -58,11 +57,12 @@ type arrival struct {
 	highest int64 // key
 }
 
-// Add takes the lines of a block that has arrived now. The window owns it.
-func (w *Window) Add(now time.Time, place int, b *Block) {
+// Add takes the lines of a block that has arrived now. The window owns it. It
+// returns how many of them are older than a line already sent.
+func (w *Window) Add(now time.Time, place int, b *Block) (late int64) {
 	if len(b.Lines) == 0 {
 		b.Free()
-		return
+		return 0
 	}
 	a := &arrival{Block: b, at: now, left: len(b.Lines), highest: b.Lines[0].Key}
 	w.blocks = append(w.blocks, a)
@@ -70,11 +70,12 @@ func (w *Window) Add(now time.Time, place int, b *Block) {
 	for i, l := range b.Lines {
 		a.highest = max(a.highest, l.Key)
 		if w.sent && l.Key < w.last {
-			w.late++
+			late++
 		}
 		w.push(waiting{key: l.Key, place: uint32(place), line: uint32(i), seq: w.arrived, block: a})
 		w.arrived++
 	}
+	return late
 }
 
 // Due calls emit with the lines that must go by now, in order. The bytes are
@@ -113,9 +114,6 @@ func (w *Window) Next() (time.Time, bool) {
 	}
 	return w.blocks[0].at.Add(w.Hold), true
 }
-
-// Late is how many lines were added that were older than one already sent.
-func (w *Window) Late() int64 { return w.late }
 
 // Held is how many bytes wait.
 func (w *Window) Held() int64 { return w.held }

@@ -48,6 +48,7 @@ type follow struct {
 	waiting  int64                // bytes in early
 	floor    int64                // lines of the backlog below it were cut by the tail
 	told     map[string]time.Time // inner warnings, by text
+	late     map[*follower]int64  // lines that came after a later one was sent
 }
 
 // arrived is a block of live lines.
@@ -119,6 +120,7 @@ func (h *Handler) newFollow(w http.ResponseWriter, r Request, clients []*client)
 		states:  make(map[*follower]Result, len(clients)),
 		pending: len(clients),
 		floor:   math.MinInt64,
+		late:    map[*follower]int64{},
 	}
 	if len(clients) == 1 && clients[0].Ordered {
 		f.window.Hold = 0
@@ -340,6 +342,7 @@ func (f *follow) drain() []Result {
 	results := make([]Result, len(f.followers))
 	for i, from := range f.followers {
 		results[i] = from.ended()
+		results[i].Late = f.late[from]
 	}
 	return results
 }
@@ -354,7 +357,7 @@ func (f *follow) add(a arrived) {
 		cut := old && (l.Key < f.floor || l.Key == f.floor && end.Lines >= int64(f.request.Tail))
 		return !cut && !f.copies.redundant(a.from, l.Key, a.block.Line(i))
 	})
-	f.window.Add(time.Now(), a.from.place, a.block)
+	f.late[a.from] += f.window.Add(time.Now(), a.from.place, a.block)
 }
 
 // note takes a signal into account.

@@ -27,10 +27,11 @@ type Result struct {
 	ToHeader time.Duration // from the start to the response's header, 0 without one
 	Duration time.Duration // from the start to the end
 
-	// Of a follow: how often the upstream was asked for live lines, and the
-	// lines that were sent before and those older than what is remembered.
-	Askings              int
-	Suppressed, Replayed int64
+	// Of a follow: how often the upstream was asked for live lines; the lines
+	// that came again and were left out; those left out because they were older
+	// than what is remembered; and those sent after a later one.
+	Askings                    int
+	Suppressed, Replayed, Late int64
 
 	required bool
 	group    string    // the replica group

@@ -24,6 +24,10 @@ type Metrics struct {
 	bytes     *prometheus.CounterVec
 	malformed *prometheus.CounterVec
 	disorder  *prometheus.CounterVec
+	askings   *prometheus.CounterVec
+	repeated  *prometheus.CounterVec
+	replayed  *prometheus.CounterVec
+	late      *prometheus.CounterVec
 }
 
 // New returns metrics of which nothing is counted yet.
@@ -38,13 +42,17 @@ func New(version string) *Metrics {
 		bytes:     counter("logmux_upstream_bytes_total", "Bytes read of an upstream's answers.", "upstream"),
 		malformed: counter("logmux_upstream_malformed_lines_total", "Lines of an upstream that were no log message, or too long, and were wrapped.", "upstream"),
 		disorder:  counter("logmux_upstream_disordered_lines_total", "Lines of an upstream that is said to be ordered which came after a later one.", "upstream"),
+		askings:   counter("logmux_upstream_follow_requests_total", "Requests to an upstream for the live lines of follows; more than one for each means reconnects or polls.", "upstream"),
+		repeated:  counter("logmux_upstream_repeated_lines_total", "Lines that an upstream sent again to a follow, and that were left out.", "upstream"),
+		replayed:  counter("logmux_upstream_replayed_lines_total", "Lines that only a further request of a follow brought, older than what is remembered, and that were left out.", "upstream"),
+		late:      counter("logmux_upstream_late_lines_total", "Live lines that came after a later one was sent.", "upstream"),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "logmux_build_info", Help: "Always 1; the version is a label.",
 		ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.duration, m.upstreams, m.header, m.lines, m.bytes, m.malformed, m.disorder, build,
+	m.registry.MustRegister(m.requests, m.duration, m.upstreams, m.header, m.lines, m.bytes, m.malformed, m.disorder, m.askings, m.repeated, m.replayed, m.late, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -83,6 +91,10 @@ func (m *Metrics) countUpstream(r *proxy.Result) {
 	m.lines.WithLabelValues(r.Upstream).Add(float64(r.Stats.Lines))
 	m.bytes.WithLabelValues(r.Upstream).Add(float64(r.Stats.Bytes))
 	m.malformed.WithLabelValues(r.Upstream).Add(float64(r.Stats.Malformed))
+	m.askings.WithLabelValues(r.Upstream).Add(float64(r.Askings))
+	m.repeated.WithLabelValues(r.Upstream).Add(float64(r.Suppressed))
+	m.replayed.WithLabelValues(r.Upstream).Add(float64(r.Replayed))
+	m.late.WithLabelValues(r.Upstream).Add(float64(r.Late))
 	if r.Ordered {
 		m.disorder.WithLabelValues(r.Upstream).Add(float64(r.Stats.Disorder))
 	}
