@@ -14,7 +14,7 @@ func TestFollowPollsLoki(t *testing.T) {
 	t.Parallel()
 	run, wait := together(t)
 	defer wait()
-	const poll, window, slack = 300 * time.Millisecond, 300 * time.Millisecond, 900 * time.Millisecond
+	const poll, window, slack = 300 * time.Millisecond, 300 * time.Millisecond, 2 * time.Second
 	for _, test := range []struct {
 		name    string
 		options option

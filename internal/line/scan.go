@@ -112,51 +112,65 @@ func stringEnd(b []byte) int {
 	// last bytes one by one; it is never believed.
 	wide := b[:cap(b)]
 	i, plain := 0, 0 // before plain, an escape has been looked at
-	for ; i+16 <= len(wide); i += 16 {
-		first := special(binary.LittleEndian.Uint64(wide[i:]))
-		second := special(binary.LittleEndian.Uint64(wide[i+8:]))
-		for first|second != 0 {
-			// The high bit of the next byte that may need a look.
-			at := i + bits.TrailingZeros64(first)/8
-			if first == 0 {
-				at = i + 8 + bits.TrailingZeros64(second)/8
-				second &= second - 1
+	for ; i+64+maxEscape <= len(wide); i += 64 {
+		m := marks((*[64]byte)(wide[i:])) & (^uint64(0) << max(plain-i, 0))
+		for m != 0 {
+			at := i + bits.TrailingZeros64(m)
+			if at >= len(b) {
+				return -1
 			}
-			first &= first - 1 // stays 0
-			if at < plain {
-				continue
-			}
-			n := look(b, at)
-			if n <= 0 {
-				return at + n*(at+1) // at, or -1
+			n := 1
+			switch c := wide[at]; {
+			case c == '\\':
+				if n = escapeLen((*[maxEscape]byte)(wide[at:])); n == 0 {
+					return -1
+				}
+			case c == '"':
+				return at
+			case c < ' ':
+				return -1
 			}
 			plain = at + n
+			m &= ^uint64(0) << (plain - i)
 		}
 	}
-	for i = max(i, plain); ; {
-		n := look(b, i)
-		if n <= 0 {
-			return i + n*(i+1)
-		}
-		i += n
-	}
+	return slowStringEnd(b, max(i, plain))
 }
 
-// look says how many bytes of a string the character or escape at i takes: 0 if
-// it is the quote that ends it, -1 if it is not valid or not there.
-func look(b []byte, i int) int {
-	if i >= len(b) {
-		return -1
+// slowStringEnd is stringEnd from i on, byte by byte, for the end of a buffer.
+func slowStringEnd(b []byte, i int) int {
+	for i < len(b) {
+		switch c := b[i]; {
+		case c == '\\':
+			var escape [maxEscape]byte
+			copy(escape[:], b[i:])
+			n := escapeLen(&escape)
+			if n == 0 {
+				return -1
+			}
+			i += n
+		case c == '"':
+			return i
+		case c < ' ':
+			return -1
+		default:
+			i++
+		}
 	}
-	switch c := b[i]; {
-	case c == '"':
-		return 0
-	case c == '\\':
-		return escapeLen(b[i:])
-	case c < ' ':
-		return -1
-	}
-	return 1
+	return -1
+}
+
+// marks has a bit for each byte that may need a look. All at once: whether there
+// is a next one is what a processor guesses worst.
+func marks(b *[64]byte) uint64 {
+	return gather(b[0:8]) | gather(b[8:16])<<8 | gather(b[16:24])<<16 | gather(b[24:32])<<24 |
+		gather(b[32:40])<<32 | gather(b[40:48])<<40 | gather(b[48:56])<<48 | gather(b[56:64])<<56
+}
+
+// gather has a bit for each of eight bytes: the product brings together the high
+// bits that special leaves.
+func gather(b []byte) uint64 {
+	return special(binary.LittleEndian.Uint64(b)) >> 7 * 0x0102040810204080 >> 56
 }
 
 // special marks the high bit of each byte that is a quote, a backslash or a
@@ -174,35 +188,32 @@ func special(w uint64) uint64 {
 	return (low&^w | (backslash-ones)&^backslash) & highs
 }
 
-// escapeLen returns the length of the escape that b starts with, -1 if it is none.
-func escapeLen(b []byte) int {
-	if len(b) < 2 {
-		return -1
+const maxEscape = len(`\u003c`)
+
+// escapeLen returns the length of the escape that b starts with, 0 if it is
+// none. It does not branch on which escape it is: that is no habit of logs.
+func escapeLen(b *[maxEscape]byte) int {
+	n := escapes[b[1]]
+	digits := hex[b[2]] & hex[b[3]] & hex[b[4]] & hex[b[5]]
+	if n>>2&^digits != 0 { // \u, and not four of them
+		return 0
 	}
-	if b[1] != 'u' {
-		return int(escapes[b[1]])
-	}
-	if len(b) >= 6 && hex[b[2]] && hex[b[3]] && hex[b[4]] && hex[b[5]] {
-		return 6
-	}
-	return -1
+	return int(n)
 }
 
 // escapes holds, for what may follow a backslash, the length of both.
-var escapes = func() (length [256]int8) {
-	for c := range length {
-		length[c] = -1
-	}
-	for _, c := range []byte(`"\\/bfnrt`) {
+var escapes = func() (length [256]uint8) {
+	for _, c := range []byte(`"\/bfnrt`) {
 		length[c] = 2
 	}
+	length['u'] = uint8(maxEscape)
 	return length
 }()
 
-// hex holds the hexadecimal digits.
-var hex = func() (digits [256]bool) {
+// hex holds 1 for the hexadecimal digits.
+var hex = func() (digits [256]uint8) {
 	for _, c := range []byte("0123456789abcdefABCDEF") {
-		digits[c] = true
+		digits[c] = 1
 	}
 	return digits
 }()
