@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 )
 
 // retryAfter is what a client that is turned away is told to wait, in seconds:
@@ -15,14 +14,14 @@ const retryAfter = "5"
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/system/logs", s.logs)
-	mux.Handle("/healthz", s.only(s.healthz, http.MethodGet, http.MethodHead))
-	mux.Handle("/readyz", s.only(s.readyz, http.MethodGet, http.MethodHead))
-	mux.Handle("/metrics", s.only(s.Metrics.ServeHTTP, http.MethodGet))
+	mux.Handle("/healthz", only(s.healthz, http.MethodGet, http.MethodHead))
+	mux.Handle("/readyz", only(s.readyz, http.MethodGet, http.MethodHead))
+	mux.Handle("/metrics", only(s.Metrics.ServeHTTP, http.MethodGet))
 	return mux
 }
 
-// only refuses other methods, and bounds the time of the response.
-func (s *Server) only(next http.HandlerFunc, methods ...string) http.Handler {
+// only refuses other methods.
+func only(next http.HandlerFunc, methods ...string) http.Handler {
 	allow := strings.Join(methods, ", ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !slices.Contains(methods, r.Method) {
@@ -30,14 +29,11 @@ func (s *Server) only(next http.HandlerFunc, methods ...string) http.Handler {
 			http.Error(w, "only "+allow+" is served here", http.StatusMethodNotAllowed)
 			return
 		}
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.WriteTimeout))
 		next(w, r)
 	})
 }
 
 func (s *Server) logs(w http.ResponseWriter, r *http.Request) {
-	// The deadline of the connection's last response does not bind this one.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	if !s.requests.enter() {
 		w.Header().Set("Retry-After", retryAfter)
 		http.Error(w, "logmux is shutting down", http.StatusServiceUnavailable)

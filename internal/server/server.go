@@ -18,7 +18,7 @@ type Server struct {
 	Logs    http.Handler // GET /system/logs
 	Metrics http.Handler // GET /metrics
 
-	// WriteTimeout bounds a response that is no log stream.
+	// WriteTimeout is how long a client may take nothing of what is written to it.
 	WriteTimeout time.Duration
 
 	// ShutdownTimeout is how long requests under way may take to finish.
@@ -54,7 +54,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	defer abort()
 
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
+	go func() { served <- server.Serve(patientListener{l, s.WriteTimeout}) }()
 	select {
 	case err := <-served:
 		return err
