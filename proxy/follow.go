@@ -34,15 +34,16 @@ type follow struct {
 	copies    *liveCopies
 
 	blocks  chan arrived // followers block on it: this is the back-pressure
-	signals chan signal
+	signals chan *signal
 
 	states   map[*follower]Result // as signalled last
 	begun    bool                 // the status is sent
+	early    []Result             // the upstreams as the header names them
 	untold   [][]byte             // warnings that wait for it
 	failures []Result             // that may yet be made up for by another upstream
 	pending  int                  // backlogs that are not yet there
-	early    []arrived            // live lines that wait for the backlog
-	waiting  int64                // bytes in early
+	waited   []arrived            // live lines that wait for the backlog
+	waiting  int64                // bytes in waited
 	floor    int64                // lines of the backlog below it were cut by the tail
 	told     map[string]time.Time // inner warnings, by text
 	late     map[*follower]int64  // lines that came after a later one was sent
@@ -64,33 +65,44 @@ var (
 )
 
 // follow answers until ctx is done or the follow has come to its end.
+//
+// Stacks are most of what an idle follow costs, and the goroutines' shrink to
+// what their frames take: what needs large ones is done in functions that return
+// before the follow goes live.
 func (h *Handler) follow(ctx context.Context, w http.ResponseWriter, r Request, clients []*client) []Result {
 	f := h.newFollow(w, r, clients)
-	defer f.sorter.Close()
 	following, end := h.followContext(ctx)
 	defer end(nil)
 	f.start(following)
-
-	status := f.settle()
-	if status != http.StatusOK {
+	if status := f.settle(); status != http.StatusOK {
 		end(nil)
-		states := f.currentStates()
-		results := f.drain()
-		if ctx.Err() == nil {
-			refuse(w, r, status, states)
-		}
-		return results
+		return f.refuse(ctx, status)
 	}
-	early := f.currentStates()
-	f.begin(early)
+	f.begin()
 	f.gather()
 	f.sendBacklog()
 	f.live(following)
 	end(nil)
+	return f.end()
+}
+
+// refuse ends a follow that has nothing to follow.
+func (f *follow) refuse(ctx context.Context, status int) []Result {
+	states := f.currentStates()
+	results := f.drain()
+	f.sorter.Close()
+	if ctx.Err() == nil {
+		refuse(f.out.w, f.request, status, states)
+	}
+	return results
+}
+
+// end sends what waits, and names in the trailer who failed since the header.
+func (f *follow) end() []Result {
 	results := f.drain()
 	f.window.Flush(f.out.write)
 	f.out.end()
-	setFailedTrailer(w, early, results)
+	setFailedTrailer(f.out.w, f.early, results)
 	return results
 }
 
@@ -103,7 +115,7 @@ func (h *Handler) newFollow(w http.ResponseWriter, r Request, clients []*client)
 		window:  merge.Window{Hold: h.reorderWindow(), Memory: maxWaiting},
 		copies:  newLiveCopies(clients),
 		blocks:  make(chan arrived),
-		signals: make(chan signal),
+		signals: make(chan *signal),
 		states:  make(map[*follower]Result, len(clients)),
 		pending: len(clients),
 		floor:   math.MinInt64,
@@ -140,21 +152,27 @@ func (h *Handler) followContext(ctx context.Context) (context.Context, context.C
 func (f *follow) start(ctx context.Context) {
 	for _, from := range f.followers {
 		f.group.Go(func() error {
-			answering := func() { f.signals <- signal{from: from, state: from.client.newResult(), settled: true} }
-			backlog, cancel := context.WithTimeoutCause(ctx, f.backlogTimeout(), errBacklog)
-			wait := from.backlog(backlog, f.request, answering, func(b *merge.Block) error {
-				f.copies.note(from, b)
-				f.sorter.Add(from.place, b)
-				return nil
-			})
-			cancel()
-			f.signals <- signal{from: from, state: from.result, settled: true, backlog: true}
-			if sleep(ctx, wait) {
+			if wait := f.backlogOf(ctx, from); sleep(ctx, wait) {
 				from.live(ctx)
 			}
 			return nil
 		})
 	}
+}
+
+// backlogOf gathers one upstream's backlog, in the goroutine of its follower. It
+// returns how long that is to wait before it goes live.
+func (f *follow) backlogOf(ctx context.Context, from *follower) (wait time.Duration) {
+	ctx, cancel := context.WithTimeoutCause(ctx, f.backlogTimeout(), errBacklog)
+	defer cancel()
+	answering := func() { f.signals <- &signal{from: from, state: from.client.newResult(), settled: true} }
+	wait = from.backlog(ctx, f.request, answering, func(b *merge.Block) error {
+		f.copies.note(from, b)
+		f.sorter.Add(from.place, b)
+		return nil
+	})
+	f.signals <- &signal{from: from, state: from.result, settled: true, backlog: true}
+	return wait
 }
 
 // settle returns the status, as soon as one upstream and every required one
@@ -179,9 +197,9 @@ func (f *follow) settle() int {
 
 // begin sends the status and an empty line: the gateway passes on its header
 // only with the first byte of the body.
-func (f *follow) begin(states []Result) {
-	f.begun = true
-	f.out.begin(states, true)
+func (f *follow) begin() {
+	f.begun, f.early = true, f.currentStates()
+	f.out.begin(f.early, true)
 	f.out.blank()
 	for _, line := range f.untold {
 		f.out.write(line)
@@ -203,7 +221,7 @@ func (f *follow) gather() {
 		}
 		select {
 		case a := <-blocks:
-			f.early = append(f.early, a)
+			f.waited = append(f.waited, a)
 			f.waiting += int64(cap(a.block.Bytes))
 		case s := <-f.signals:
 			f.note(s)
@@ -236,10 +254,10 @@ func (f *follow) sendBacklog() {
 			f.inner(noteWarning(f.request, from.Name, note))
 		}
 	}
-	for _, a := range f.early {
+	for _, a := range f.waited {
 		f.add(a)
 	}
-	f.early = nil
+	f.waited = nil
 }
 
 // live sends lines as they become due.

@@ -193,9 +193,7 @@ func (f *follower) askStream(ctx context.Context) error {
 		if !unintelligible {
 			f.answered()
 		}
-		opts := f.opts
-		opts.Grow, opts.BlockSize = true, followBlock
-		reader = line.NewReader(body, opts)
+		reader = f.liveReader(body)
 		return drain(reader, func(b *merge.Block) error {
 			if unintelligible && reader.Stats.Messages > 0 {
 				f.answered()
@@ -217,6 +215,18 @@ func (f *follower) askStream(ctx context.Context) error {
 		f.quick = 0
 	}
 	return unintelligible(reader.Stats)
+}
+
+// liveReader reads a live answer.
+//
+// It is not inlined, so that the copies of its options leave the stack before it
+// waits.
+//
+//go:noinline
+func (f *follower) liveReader(body io.Reader) *line.Reader {
+	opts := f.opts
+	opts.Grow, opts.BlockSize = true, followBlock
+	return line.NewReader(body, opts)
 }
 
 // pass passes on what is new.

@@ -69,6 +69,10 @@ type Handler struct {
 	// Ended, if not nil, is told of each request that has ended. It must not block.
 	Ended func(Report)
 
+	// Failing, if not nil, is told of each failure of an upstream in a follow
+	// when it happens; Ended tells only how each was in the end. It must not block.
+	Failing func(r Request, upstream string, f *Failure)
+
 	init    sync.Once
 	clients []*client
 }

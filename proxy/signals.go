@@ -27,15 +27,15 @@ type signal struct {
 func (f *follow) lines(from *follower, b *merge.Block) { f.blocks <- arrived{from, b} }
 
 func (f *follow) warning(from *follower, warning []byte) {
-	f.signals <- signal{from: from, warning: warning}
+	f.signals <- &signal{from: from, warning: warning}
 }
 
 func (f *follow) changed(from *follower) {
-	f.signals <- signal{from: from, state: from.result, settled: true, failure: from.result.Failure}
+	f.signals <- &signal{from: from, state: from.result, settled: true, failure: from.result.Failure}
 }
 
 // note takes a signal into account.
-func (f *follow) note(s signal) {
+func (f *follow) note(s *signal) {
 	if s.settled || s.failure != nil {
 		backlog := f.states[s.from]
 		if !s.backlog && backlog.Duration > 0 {
@@ -50,6 +50,9 @@ func (f *follow) note(s signal) {
 	}
 	if s.failure != nil && s.failure.Reason != reasonGone {
 		f.failures = append(f.failures, s.state)
+		if f.Failing != nil {
+			f.Failing(f.request, s.from.Name, s.failure)
+		}
 	}
 	f.failures = slices.DeleteFunc(f.failures, func(failed Result) bool { return f.toldOf(&failed) })
 	if s.warning != nil {

@@ -45,6 +45,10 @@ func serve(ctx context.Context, args []string, stderr io.Writer) error {
 		counters.Count(r)
 		logFailures(logger, r)
 	}
+	logs.Failing = func(r proxy.Request, upstream string, f *proxy.Failure) {
+		counters.CountFollowFailure(upstream, f.Reason)
+		logger.Warn("upstream failed in a follow", "upstream", upstream, "reason", string(f.Reason), "error", f.Err, "function", r.Name)
+	}
 	listener, err := net.Listen("tcp", cfg.Server.Listen)
 	if err != nil {
 		return err
@@ -64,8 +68,9 @@ func serve(ctx context.Context, args []string, stderr io.Writer) error {
 // logFailures writes one line for each upstream that failed a request.
 func logFailures(logger *slog.Logger, report proxy.Report) {
 	for i := range report.Results {
-		if r := &report.Results[i]; r.Failure != nil {
-			logger.Info("upstream failed", "upstream", r.Upstream, "reason", string(r.Failure.Reason), "error", r.Failure.Err,
+		// Those of a follow were logged when they happened.
+		if r := &report.Results[i]; r.Failure != nil && !report.Request.Follow {
+			logger.Warn("upstream failed", "upstream", r.Upstream, "reason", string(r.Failure.Reason), "error", r.Failure.Err,
 				"function", report.Request.Name, "lines", r.Stats.Lines, "duration", r.Duration)
 		}
 	}

@@ -24,6 +24,7 @@ type Metrics struct {
 	bytes     *prometheus.CounterVec
 	malformed *prometheus.CounterVec
 	disorder  *prometheus.CounterVec
+	failures  *prometheus.CounterVec
 	askings   *prometheus.CounterVec
 	repeated  *prometheus.CounterVec
 	replayed  *prometheus.CounterVec
@@ -42,6 +43,7 @@ func New(version string) *Metrics {
 		bytes:     counter("logmux_upstream_bytes_total", "Bytes read of an upstream's answers.", "upstream"),
 		malformed: counter("logmux_upstream_malformed_lines_total", "Lines of an upstream that were no log message, or too long, and were wrapped.", "upstream"),
 		disorder:  counter("logmux_upstream_disordered_lines_total", "Lines of an upstream that is said to be ordered which came after a later one.", "upstream"),
+		failures:  counter("logmux_upstream_follow_failures_total", "Failures of an upstream in follows, counted when they happen, by reason.", "upstream", "reason"),
 		askings:   counter("logmux_upstream_follow_requests_total", "Requests to an upstream for the live lines of follows; more than one for each means reconnects or polls.", "upstream"),
 		repeated:  counter("logmux_upstream_repeated_lines_total", "Lines that an upstream sent again to a follow, and that were left out.", "upstream"),
 		replayed:  counter("logmux_upstream_replayed_lines_total", "Lines that only a further request of a follow brought, older than what is remembered, and that were left out.", "upstream"),
@@ -52,7 +54,7 @@ func New(version string) *Metrics {
 		ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.duration, m.upstreams, m.header, m.lines, m.bytes, m.malformed, m.disorder, m.askings, m.repeated, m.replayed, m.late, build,
+	m.registry.MustRegister(m.requests, m.duration, m.upstreams, m.header, m.lines, m.bytes, m.malformed, m.disorder, m.failures, m.askings, m.repeated, m.replayed, m.late, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -77,6 +79,11 @@ func (m *Metrics) Count(report proxy.Report) {
 	for i := range report.Results {
 		m.countUpstream(&report.Results[i])
 	}
+}
+
+// CountFollowFailure adds a failure of an upstream in a follow that goes on.
+func (m *Metrics) CountFollowFailure(upstream string, reason proxy.Reason) {
+	m.failures.WithLabelValues(upstream, string(reason)).Inc()
 }
 
 func (m *Metrics) countUpstream(r *proxy.Result) {
