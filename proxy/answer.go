@@ -54,7 +54,7 @@ func accept(resp *http.Response) error {
 	if code == http.StatusInternalServerError && bytes.HasPrefix(start, []byte(absentPrefix)) {
 		return errAbsent
 	}
-	return &Failure{reasonStatus(code), fmt.Errorf("%s%s", http.StatusText(code), firstLine(start))}
+	return &Failure{reasonStatus(code), fmt.Errorf("%d %s%s", code, http.StatusText(code), firstLine(start))}
 }
 
 // firstLine is what an operator can use of an error page's start.

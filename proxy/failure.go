@@ -44,7 +44,7 @@ func (f *Failure) Error() string { return string(f.Reason) + ": " + f.Err.Error(
 func (f *Failure) Unwrap() error { return f.Err }
 
 // errTotal is the cause that ends a request's context at its deadline.
-var errTotal = errors.New("not done within the time for the whole request")
+var errTotal = errors.New("not done within query.timeout")
 
 // reasonGone is that of an upstream that was given up because the client left;
 // it is nobody's failure.

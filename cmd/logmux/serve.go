@@ -40,6 +40,9 @@ func serve(ctx context.Context, args []string, stderr io.Writer) error {
 	counters := metrics.New(currentVersion())
 
 	logs := handler(cfg)
+	for i := range logs.Upstreams {
+		counters.Expect(logs.Upstreams[i].Name)
+	}
 	logs.Stopping = ctx // follows end at once, bounded requests may finish
 	logs.Ended = func(r proxy.Report) {
 		counters.Count(r)

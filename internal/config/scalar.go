@@ -93,6 +93,8 @@ func parseURL(text string) (*url.URL, error) {
 		return nil, errors.New("must not have a query (?...)")
 	case strings.Contains(text, "#"):
 		return nil, errors.New("must not have a fragment (#...)")
+	case strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/system/logs"):
+		return nil, errors.New("must not end in /system/logs, which is added")
 	case strings.Contains(u.Path, "@"):
 		// Otherwise a password with a / would be taken for a path, and printed.
 		return nil, errors.New("must not have an @ after its host; in a password write / as %2F")

@@ -67,6 +67,17 @@ func histogram(name, help string) prometheus.HistogramOpts {
 	return prometheus.HistogramOpts{Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(0.001, 4, 9)}
 }
 
+// Expect makes the series of an upstream begin at zero, for a rate cannot see the
+// first failure of one that is not there before.
+func (m *Metrics) Expect(upstream string) {
+	m.upstreams.WithLabelValues(upstream, string(proxy.OK), "")
+	m.upstreams.WithLabelValues(upstream, string(proxy.Absent), "")
+	for _, reason := range []proxy.Reason{proxy.ReasonDial, proxy.ReasonTimeout, proxy.ReasonTruncated} {
+		m.upstreams.WithLabelValues(upstream, string(proxy.Failed), string(reason))
+		m.failures.WithLabelValues(upstream, string(reason))
+	}
+}
+
 // Handler serves the metrics.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
