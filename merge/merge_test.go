@@ -299,7 +299,7 @@ func TestSorterHoldsLittleOfOneInstant(t *testing.T) {
 	}
 	lines := 0
 	missing, err := s.Emit(func([]byte) error { lines++; return nil })
-	if err != nil || missing == nil || lines+missing.Lines != len(stream) {
+	if err != nil || missing == nil || lines < 1000 || lines+missing.Lines != len(stream) {
 		t.Fatalf("%d lines sent, missing %+v, error %v", lines, missing, err)
 	}
 }

@@ -1,6 +1,7 @@
 package merge
 
 import (
+	"math"
 	"slices"
 	"sort"
 )
@@ -92,13 +93,10 @@ func (s *Sorter) dropOldest() {
 			total += p.n
 		}
 	}
-	floor := middle(total, func(key int64) int {
-		n := below(open, key)
-		for _, p := range packed {
-			n += p.below(key)
-		}
-		return n
-	})
+	floor := middle(total, func(key int64) int { return belowAll(open, packed, key) })
+	if belowAll(open, packed, floor) == total && floor > math.MinInt64 {
+		floor-- // the newest instant alone is more than half
+	}
 	dropped := below(open, floor)
 	s.prune(len(open) - dropped)
 	for _, p := range packed {
@@ -112,6 +110,14 @@ func (s *Sorter) dropOldest() {
 	if dropped == 0 {
 		s.prune(s.openLines / 2) // nearly all are of one instant: by arrival
 	}
+}
+
+func belowAll(open []entry, packed []*packedRun, key int64) int {
+	n := below(open, key)
+	for _, p := range packed {
+		n += p.below(key)
+	}
+	return n
 }
 
 // below counts the entries of a sorted list that are below key.

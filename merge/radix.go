@@ -14,7 +14,6 @@ type entry struct {
 }
 
 const (
-	entrySize   = 16 // unsafe.Sizeof(entry{})
 	radixBits   = 11 // 2,048 counters stay in the first-level cache
 	radixCutoff = 512
 )

@@ -58,7 +58,7 @@ func (s *Sorter) closeRun() {
 	}
 	blocks, entries := s.sortOpen()
 	var r run
-	if s.held+2*s.runBytes() <= s.limit() {
+	if s.held+2*max(s.runBytes(), s.openBytes) <= s.limit() {
 		packed := &packedRun{}
 		encode(blocks, entries, packed.add)
 		s.account(packed.size())
@@ -84,6 +84,13 @@ func (s *Sorter) closeRun() {
 
 // spillAll writes everything held to the spill file: others need the memory.
 func (s *Sorter) spillAll() {
+	if n := s.keep(); n > 0 && s.openLines > n {
+		s.prune(n) // what is not wanted needs no room anywhere
+		if s.held < minRunBytes {
+			s.schedule()
+			return
+		}
+	}
 	if s.overflow == nil {
 		s.closeRun()
 	}

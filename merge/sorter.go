@@ -171,7 +171,7 @@ func (s *Sorter) relieve() {
 func (s *Sorter) schedule() {
 	switch {
 	case s.overflow != nil:
-		s.checkAt = s.limit() / 4 * 3
+		s.checkAt = max(s.limit()/4*3-(s.held-s.openBytes), minRunBytes/4)
 	case s.Newest > 0:
 		s.checkAt = min(s.openBytes+max(s.openBytes, minPruneBytes), s.limit()/4*3)
 	default:

@@ -20,13 +20,18 @@ var ErrSpillLimit = errors.New("the spill limit is reached")
 // write appends a run of n lines and returns it as it stands in the file. After
 // an error the file is as good as before.
 func (f *spillFile) write(dir string, limit int64, n int, chunks func(write func(*chunk))) (*spilledRun, error) {
-	err := f.create(dir)
+	var err error
+	if limit < 0 {
+		err = fmt.Errorf("%w (0 bytes)", ErrSpillLimit)
+	} else {
+		err = f.create(dir)
+	}
 	end := f.size
 	chunks(func(c *chunk) {
 		switch {
 		case err != nil:
-		case limit != 0 && end+int64(len(c.Bytes)) > limit:
-			err = fmt.Errorf("%w (%d bytes)", ErrSpillLimit, max(limit, 0))
+		case limit > 0 && end+int64(len(c.Bytes)) > limit:
+			err = fmt.Errorf("%w (%d bytes)", ErrSpillLimit, limit)
 		default:
 			_, err = f.file.WriteAt(c.Bytes, end)
 			end += int64(len(c.Bytes))

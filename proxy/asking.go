@@ -39,7 +39,7 @@ func (c *client) collect(ctx context.Context, r Request, opts line.Options, answ
 		a.via = c.backlog
 	}
 	a.result = c.newResult()
-	a.opts = c.lineOptions(r, opts, func(line []byte) { a.result.warnings = append(a.result.warnings, line) })
+	a.opts = c.lineOptions(r, opts, a.innerWarning)
 
 	err := a.all(ctx, to)
 	if errors.Is(err, errAbsent) && a.answering == nil {
@@ -54,6 +54,23 @@ func (c *client) collect(ctx context.Context, r Request, opts line.Options, answ
 	}
 	return a.result
 }
+
+// innerWarning keeps a warning of an inner logmux for the end of the answer. A
+// real one has a few; what has more is not held in memory for it.
+func (a *asking) innerWarning(line []byte) {
+	switch n := len(a.result.warnings); {
+	case n < maxWarnings && len(line) <= maxWarningBytes:
+		a.result.warnings = append(a.result.warnings, line)
+	case len(a.result.notes) == 0 || a.result.notes[0] != tooManyWarnings:
+		a.result.notes = append([]string{tooManyWarnings}, a.result.notes...)
+	}
+}
+
+const (
+	maxWarnings     = 1000
+	maxWarningBytes = 16 << 10
+	tooManyWarnings = "more of its warnings are left out"
+)
 
 // lineOptions adds to opts how the upstream's lines are to be read for a request.
 func (c *client) lineOptions(r Request, opts line.Options, warning func([]byte)) line.Options {
@@ -106,7 +123,7 @@ func (a *asking) since() (from time.Time, cut bool) {
 func (a *asking) once(ctx context.Context, from time.Time, to sink) error {
 	limit := a.askTail(a.Request)
 	stats, err := a.exchangeLines(ctx, a.early(from), limit, to)
-	if err == nil && a.MaxLimit > 0 && stats.Sent() >= int64(a.MaxLimit) && a.Tail != limit {
+	if err == nil && a.MaxLimit > 0 && stats.Sent() >= int64(a.MaxLimit) && (a.Tail == 0 || a.Tail != limit) {
 		a.note("older lines may be missing: it sends %d at most", a.MaxLimit)
 	}
 	return err

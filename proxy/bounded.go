@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/openfaas-logmux/logmux/internal/line"
@@ -10,7 +11,7 @@ import (
 
 // sorted answers a bounded request from upstreams whose order is not trusted,
 // or the newest lines of any: everything is gathered, then sent in order.
-func (h *Handler) sorted(ctx context.Context, w http.ResponseWriter, r Request, clients []*client) []Result {
+func (h *Handler) sorted(ctx context.Context, w *statusRecorder, r Request, clients []*client) []Result {
 	sorter := h.sorter(r, clients)
 	defer sorter.Close()
 
@@ -33,6 +34,7 @@ func (h *Handler) sorted(ctx context.Context, w http.ResponseWriter, r Request, 
 	out := newOutput(w, h.WriteTimeout)
 	out.begin(results, false)
 	missing, err := sorter.Emit(out.write)
+	w.note(missing, err, out)
 	if h.warns(r) {
 		if missing != nil {
 			out.write(missingWarning(r, missing, sorter.Copies != nil))
@@ -46,6 +48,17 @@ func (h *Handler) sorted(ctx context.Context, w http.ResponseWriter, r Request, 
 	}
 	out.end()
 	return results
+}
+
+// note remembers why lines that had arrived were not sent: for the operator,
+// for the client may not be there or not want warnings.
+func (s *statusRecorder) note(missing *merge.Missing, err error, out *output) {
+	switch {
+	case missing != nil:
+		s.missing = fmt.Errorf("%d lines: %w", missing.Lines, missing.Err)
+	case err != nil && out.err == nil:
+		s.missing = err
+	}
 }
 
 // sorter gathers what a request wants of the clients.

@@ -23,6 +23,10 @@ type client struct {
 	bounded   *retryablehttp.Client
 	backlog   *retryablehttp.Client // bounded, over the connections of follows
 	following *retryablehttp.Client
+
+	// Closed by closeIdleConnections alone: retryablehttp would close all that
+	// are idle whenever one request fails.
+	transports []*http.Transport
 }
 
 const (
@@ -47,6 +51,8 @@ func newClient(u *Upstream, place int) *client {
 		bounded:   via(large, false),
 		backlog:   via(small, false),
 		following: via(small, true),
+
+		transports: []*http.Transport{large, small},
 	}
 }
 
@@ -72,8 +78,9 @@ func (u *Upstream) transport(buffer int) *http.Transport {
 }
 
 func (c *client) closeIdleConnections() {
-	c.bounded.HTTPClient.CloseIdleConnections()
-	c.following.HTTPClient.CloseIdleConnections()
+	for _, t := range c.transports {
+		t.CloseIdleConnections()
+	}
 }
 
 var errTLS = errors.New("no trusted TLS connection")

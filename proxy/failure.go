@@ -58,7 +58,7 @@ func failed(ctx context.Context, err error) *Failure {
 	}
 	switch cause := context.Cause(ctx); {
 	case cause == nil:
-	case errors.Is(cause, context.Canceled):
+	case errors.Is(cause, context.Canceled), errors.Is(cause, errStopping), errors.Is(cause, errFollowed):
 		return &Failure{reasonGone, cause}
 	default:
 		return &Failure{ReasonTimeout, cause}

@@ -28,6 +28,7 @@ type follow struct {
 	request   Request
 	followers []*follower
 	group     errgroup.Group
+	recorder  *statusRecorder
 	out       *output
 	sorter    *merge.Sorter
 	window    merge.Window
@@ -69,14 +70,17 @@ var (
 // Stacks are most of what an idle follow costs, and the goroutines' shrink to
 // what their frames take: what needs large ones is done in functions that return
 // before the follow goes live.
-func (h *Handler) follow(ctx context.Context, w http.ResponseWriter, r Request, clients []*client) []Result {
+func (h *Handler) follow(ctx context.Context, w *statusRecorder, r Request, clients []*client) []Result {
 	f := h.newFollow(w, r, clients)
+	f.recorder = w
+	defer f.sorter.Close()
 	following, end := h.followContext(ctx)
 	defer end(nil)
 	f.start(following)
 	if status := f.settle(); status != http.StatusOK {
+		stopping := context.Cause(following) == errStopping
 		end(nil)
-		return f.refuse(ctx, status)
+		return f.refuse(ctx, status, stopping)
 	}
 	f.begin()
 	f.gather()
@@ -87,11 +91,15 @@ func (h *Handler) follow(ctx context.Context, w http.ResponseWriter, r Request, 
 }
 
 // refuse ends a follow that has nothing to follow.
-func (f *follow) refuse(ctx context.Context, status int) []Result {
+func (f *follow) refuse(ctx context.Context, status int, stopping bool) []Result {
 	states := f.currentStates()
 	results := f.drain()
-	f.sorter.Close()
-	if ctx.Err() == nil {
+	switch {
+	case ctx.Err() != nil: // nobody is there to answer
+	case stopping:
+		f.out.w.Header().Set("Retry-After", "5")
+		http.Error(f.out.w, errStopping.Error(), http.StatusServiceUnavailable)
+	default:
 		refuse(f.out.w, f.request, status, states)
 	}
 	return results
@@ -214,7 +222,9 @@ func (f *follow) gather() {
 	silence := time.NewTimer(f.keepalive())
 	defer silence.Stop()
 	for f.pending > 0 {
-		silence.Reset(max(f.keepalive()-time.Since(f.out.written), 0))
+		if f.out.err == nil {
+			silence.Reset(max(f.keepalive()-time.Since(f.out.written), 0))
+		}
 		blocks := f.blocks
 		if f.waiting > maxWaiting {
 			blocks = nil
@@ -228,6 +238,9 @@ func (f *follow) gather() {
 			f.out.flush() // a warning is to be seen where it happened
 		case <-silence.C:
 			f.out.blank()
+			if f.out.err != nil {
+				silence.Stop() // the client is gone, and the backlogs end soon
+			}
 		}
 	}
 }
@@ -237,6 +250,7 @@ func (f *follow) sendBacklog() {
 	missing, err := f.sorter.Emit(f.out.write)
 	f.floor = f.sorter.Oldest()
 	f.sorter.Close()
+	f.recorder.note(missing, err, f.out)
 	if f.warns(f.request) {
 		if missing != nil {
 			f.out.write(missingWarning(f.request, missing, f.sorter.Copies != nil))
@@ -319,7 +333,8 @@ func (f *follow) drain() []Result {
 		select {
 		case a := <-f.blocks:
 			f.add(a)
-		case <-f.signals:
+		case s := <-f.signals:
+			f.report(s)
 		case <-done:
 			ended = true
 		}
@@ -338,8 +353,8 @@ func (f *follow) add(a arrived) {
 	end := f.states[a.from].Stats
 	a.block.Keep(func(i int) bool {
 		l := a.block.Lines[i]
-		old := end.Messages > 0 && l.Key <= end.Highest
-		cut := old && (l.Key < f.floor || l.Key == f.floor && end.Lines >= int64(f.request.Tail))
+		old := end.Messages > 0 && l.Key <= min(end.Highest, a.from.asOf)
+		cut := f.request.Tail > 0 && old && (l.Key < f.floor || l.Key == f.floor && end.Lines >= int64(f.request.Tail))
 		return !cut && !f.copies.redundant(a.from, l.Key, a.block.Line(i))
 	})
 	f.late[a.from] += f.window.Add(time.Now(), a.from.place, a.block)

@@ -32,6 +32,7 @@ type follower struct {
 
 	result  Result
 	started time.Time     // before the backlog was asked
+	asOf    int64         // key of when the backlog was there, by the upstream's clock or later
 	behind  time.Duration // the upstream's clock, where that is more than a second or two
 	base    int64         // the key that the next asking begins at, less the overlap
 	highest int64         // of all lines
@@ -89,11 +90,15 @@ func (f *follower) backlog(ctx context.Context, r Request, answering func(), to 
 		f.overlap.forget(f.horizon(min(f.highest, line.Key(f.started))))
 		return to(b)
 	})
-	f.base = line.Key(f.started)
-	if date := f.result.date; !date.IsZero() && date.Before(f.started.Add(-2*time.Second)) {
-		// Its clock is behind: our start is in its future.
-		f.behind = f.started.Sub(date)
-		f.base = line.Key(date)
+	f.base, f.asOf = line.Key(f.started), math.MaxInt64
+	if date := f.result.date; !date.IsZero() {
+		ahead := date.Sub(f.started) // give or take a second: dates are whole ones
+		f.asOf = line.Key(time.Now().Add(max(ahead, 0) + time.Second))
+		if ahead < -2*time.Second {
+			// Its clock is behind: our start is in its future.
+			f.behind = -ahead
+			f.base = line.Key(date)
+		}
 	}
 	f.catchUp()
 	switch f.result.Outcome {
@@ -134,8 +139,8 @@ func (f *follower) ask(ctx context.Context) time.Duration {
 	}
 	f.catchUp()
 	if errors.Is(err, errAbsent) {
-		f.answered()
-		f.result.Outcome, f.tries = Absent, 0
+		f.gone()
+		f.tries = 0
 		return f.absentInterval()
 	}
 	var failure *Failure
@@ -301,10 +306,15 @@ func (f *follower) liveQuery() url.Values {
 }
 
 // answered notes that the upstream answers.
-func (f *follower) answered() {
-	f.result.Outcome, f.result.Failure = OK, nil
-	if f.failing {
-		f.failing = false
+func (f *follower) answered() { f.become(OK) }
+
+// gone notes that it answers, and does not have the function.
+func (f *follower) gone() { f.become(Absent) }
+
+func (f *follower) become(outcome Outcome) {
+	changed := f.result.Outcome != outcome
+	f.result.Outcome, f.result.Failure, f.failing = outcome, nil, false
+	if changed {
 		f.to.changed(f)
 	}
 }

@@ -82,6 +82,7 @@ type Report struct {
 	Request  Request
 	Status   int // 0 if the client left before there was one
 	Duration time.Duration
+	Missing  error    // why lines that had arrived could not be sent, nil if all were
 	Results  []Result // of the upstreams that were asked and not given up
 }
 
@@ -110,7 +111,9 @@ func (h *Handler) warns(r Request) bool {
 	return !h.NoWarnings
 }
 
-// ServeHTTP answers one log request. It returns when all that it started has ended.
+// ServeHTTP answers one log request. When it returns, all that it started has
+// ended. It panics with http.ErrAbortHandler where the client left, or the
+// server gave the request up: half an answer must not end as a whole one does.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if req.Method != http.MethodGet {
 		w.Header().Set("Allow", http.MethodGet)
@@ -129,15 +132,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if h.Ended != nil {
 		// A client that leaves is no failure of the upstreams given up for it.
 		results = slices.DeleteFunc(results, func(r Result) bool { return r.Failure != nil && r.Failure.Reason == reasonGone })
-		h.Ended(Report{r, recorder.status, time.Since(start), results})
+		h.Ended(Report{r, recorder.status, time.Since(start), recorder.missing, results})
 	}
 	if req.Context().Err() != nil {
-		// Or net/http would make half an answer look whole.
 		panic(http.ErrAbortHandler)
 	}
 }
 
-func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, r Request) []Result {
+func (h *Handler) serve(ctx context.Context, w *statusRecorder, r Request) []Result {
 	clients := route(h.all(), r)
 	if len(clients) == 0 {
 		refuse(w, r, http.StatusInternalServerError, nil)
@@ -199,10 +201,11 @@ func refuse(w http.ResponseWriter, r Request, status int, results []Result) {
 	fmt.Fprint(w, text)
 }
 
-// A statusRecorder remembers the status that was sent.
+// A statusRecorder remembers the status that was sent, and what was not.
 type statusRecorder struct {
 	http.ResponseWriter
-	status int
+	status  int
+	missing error
 }
 
 func (s *statusRecorder) WriteHeader(status int) {

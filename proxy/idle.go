@@ -37,13 +37,6 @@ func (t *idleTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// CloseIdleConnections lets http.Client reach the transport's.
-func (t *idleTransport) CloseIdleConnections() {
-	if c, ok := t.RoundTripper.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
-}
-
 type idleBody struct {
 	io.ReadCloser
 	timeout time.Duration // 0 for none

@@ -11,12 +11,13 @@ import (
 // An output writes a response in large blocks and gives each write a deadline,
 // so that a client that takes nothing ends its own request and no other.
 type output struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-	timeout time.Duration
-	block   *merge.Block // what is not yet sent, in its Bytes; nil if nothing is
-	err     error        // of the first write that failed
-	written time.Time    // when the last write began
+	w         http.ResponseWriter
+	control   *http.ResponseController
+	timeout   time.Duration
+	block     *merge.Block // what is not yet sent, in its Bytes; nil if nothing is
+	err       error        // of the first write that failed
+	written   time.Time    // when the last write began
+	unflushed bool         // net/http may still hold some of it
 }
 
 const (
@@ -77,16 +78,16 @@ func (o *output) send() error {
 
 // flush hands everything to the client.
 func (o *output) flush() error {
-	if o.block != nil && o.send() == nil {
-		o.err = o.control.Flush()
+	if o.send() == nil && o.unflushed {
+		o.err, o.unflushed = o.control.Flush(), false
 	}
 	return o.err
 }
 
 // blank sends an empty line, which readers of the stream skip.
 func (o *output) blank() {
-	if o.pass([]byte("\n")) == nil {
-		o.err = o.control.Flush()
+	if o.send() == nil && o.pass([]byte("\n")) == nil {
+		o.flush()
 	}
 }
 
@@ -95,6 +96,7 @@ func (o *output) pass(b []byte) error {
 		o.written = time.Now()
 		o.extend()
 		_, o.err = o.w.Write(b)
+		o.unflushed = true
 	}
 	return o.err
 }

@@ -3,7 +3,9 @@ package proxy
 import (
 	"math"
 	"slices"
+	"time"
 
+	"github.com/openfaas-logmux/logmux/internal/line"
 	"github.com/openfaas-logmux/logmux/merge"
 )
 
@@ -83,7 +85,9 @@ func (o *overlap) forget(key int64) {
 	if len(o.lines) < o.tidy {
 		return
 	}
-	o.drop(key, func(sent) bool { return true })
+	if key > math.MinInt64 {
+		o.dropTo(key-1, func(sent) bool { return true })
+	}
 	// Past the bound those go first that only the current asking has brought:
 	// it may still repeat the others.
 	current := func(s sent) bool { return s.asked == o.asked && s.times == s.seen }
@@ -93,19 +97,24 @@ func (o *overlap) forget(key int64) {
 			if !ok {
 				break
 			}
-			o.drop(median+1, which)
+			o.dropTo(median, which)
 		}
 	}
 	o.tidy = max(2*len(o.lines), minTidy)
 }
 
-func (o *overlap) drop(key int64, which func(sent) bool) {
+// dropTo drops the lines up to and with key.
+func (o *overlap) dropTo(key int64, which func(sent) bool) {
 	for id, s := range o.lines {
-		if s.key < key && which(s) {
+		if s.key <= key && which(s) {
 			delete(o.lines, id)
 		}
 	}
-	o.known = max(o.known, key)
+	// From a time in the future on nothing is known to be missing: what says so is
+	// the clock of one instance, and the others are yet to come there.
+	if known := min(key, math.MaxInt64-1, line.Key(time.Now())) + 1; known > o.known {
+		o.known = known
+	}
 }
 
 // median is a key at which about half of those lines are or below, by a sample.

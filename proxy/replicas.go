@@ -103,11 +103,11 @@ func (c *liveCopies) redundant(from *follower, key int64, bytes []byte) bool {
 	times := c.counts[seen].times + 1
 	c.counts[seen] = counted{key, times}
 	c.highest = max(c.highest, key)
+	c.forget()
 	if times <= c.counts[sent].times {
 		return true
 	}
 	c.counts[sent] = counted{key, times}
-	c.forget()
 	return false
 }
 

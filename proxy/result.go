@@ -47,7 +47,7 @@ func (r *Result) delivered() bool { return r.Stats.Lines > 0 }
 // unintelligible is the failure of an upstream that answered, but not with log
 // lines: an ingress' page, perhaps.
 func unintelligible(s line.Stats) error {
-	if s.Messages > 0 || s.Malformed == s.Cut {
+	if s.Messages > 0 || s.Warnings > 0 || s.Malformed == s.Cut {
 		return nil
 	}
 	return &Failure{ReasonMalformed, errors.New("no line of the answer is a log message")}

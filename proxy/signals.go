@@ -12,7 +12,9 @@ import (
 // What a follow knows of its upstreams, and what it tells the client of them.
 // All of it runs in the follow's own goroutine, but for the sink's methods.
 
-// A signal is something that happened to a follower.
+// A signal is something that happened to a follower. It and the blocks are sent
+// without a look at a context: whoever starts the followers takes what they send
+// until the last has ended (see drain), so that nothing they have read is lost.
 type signal struct {
 	from    *follower
 	state   Result // as it is now
@@ -50,13 +52,18 @@ func (f *follow) note(s *signal) {
 	}
 	if s.failure != nil && s.failure.Reason != reasonGone {
 		f.failures = append(f.failures, s.state)
-		if f.Failing != nil {
-			f.Failing(f.request, s.from.Name, s.failure)
-		}
 	}
+	f.report(s)
 	f.failures = slices.DeleteFunc(f.failures, func(failed Result) bool { return f.toldOf(&failed) })
 	if s.warning != nil {
 		f.inner(s.warning)
+	}
+}
+
+// report tells the operator of a failure, whatever the client is told.
+func (f *follow) report(s *signal) {
+	if s.failure != nil && s.failure.Reason != reasonGone && f.Failing != nil {
+		f.Failing(f.request, s.from.Name, s.failure)
 	}
 }
 
@@ -90,6 +97,9 @@ func (f *follow) made(from *follower) bool {
 // not repeated to the client.
 const again = time.Minute
 
+// maxTold bounds the warnings that are remembered, and how much of each.
+const maxTold = 200
+
 // inner sends a warning of an inner logmux, unless it was sent a moment ago.
 func (f *follow) inner(warning []byte) {
 	if !f.warns(f.request) {
@@ -97,8 +107,12 @@ func (f *follow) inner(warning []byte) {
 	}
 	// What a failure means for the answer differs, for a backlog and a follow.
 	text, _, _ := strings.Cut(line.Text(warning), "; ")
-	if at, ok := f.told[text]; ok && time.Since(at) < again || len(f.told) > 1000 {
+	text = text[:min(len(text), maxTold)]
+	if at, ok := f.told[text]; ok && time.Since(at) < again {
 		return
+	}
+	if len(f.told) > maxTold {
+		f.told = nil // rather twice than never
 	}
 	if f.told == nil {
 		f.told = map[string]time.Time{}

@@ -70,6 +70,9 @@ func serve(ctx context.Context, args []string, stderr io.Writer) error {
 
 // logFailures writes one line for each upstream that failed a request.
 func logFailures(logger *slog.Logger, report proxy.Report) {
+	if report.Missing != nil {
+		logger.Warn("lines are missing from an answer", "function", report.Request.Name, "error", report.Missing)
+	}
 	for i := range report.Results {
 		// Those of a follow were logged when they happened.
 		if r := &report.Results[i]; r.Failure != nil && !report.Request.Follow {

@@ -72,16 +72,22 @@ func (k *keys) set(in *instance, key int64) (disorder bool) {
 	in.last, in.seen = key, true
 	disorder = key < k.highest
 	k.highest = max(k.highest, key)
-	k.last, k.hasLast, k.madeUp = key, true, false
+	k.last, k.hasLast = key, true
 	return disorder
 }
 
-// missing is the key of a line of the instance that has no timestamp.
-func (k *keys) missing(in *instance, now func() time.Time) int64 {
+// missing is the key of a line of the instance that has no timestamp, and what
+// that is for its identity: another asking makes up another time.
+func (k *keys) missing(in *instance, now func() time.Time) (key, id int64) {
 	if in.seen {
-		return in.last
+		key = in.last
+	} else {
+		key = k.previous(now)
 	}
-	return k.previous(now)
+	if k.madeUp {
+		return key, 0
+	}
+	return key, key
 }
 
 // previous is the upstream's previous key, or now.

@@ -26,6 +26,7 @@ func (r *Reader) parse(line []byte, m *parsed) bool {
 		m.warning = true
 		return true
 	}
+	r.keys.madeUp = false
 	r.took(in, f.key)
 	ns := r.opts.Filter.Namespace
 	m.key, m.canonical = f.key, f
@@ -47,14 +48,15 @@ func (r *Reader) parseAny(line []byte, m *parsed) bool {
 		m.warning = true
 		return true
 	}
-	if message.Timestamp.IsZero() {
-		m.key = r.keys.missing(in, r.opts.Now)
+	id := Key(message.Timestamp)
+	if m.key = id; message.Timestamp.IsZero() {
+		m.key, id = r.keys.missing(in, r.opts.Now)
 	} else {
-		m.key = Key(message.Timestamp)
+		r.keys.madeUp = false
 	}
 	r.took(in, m.key)
 	ns := r.opts.Filter.Namespace
-	m.id = identity(m.key, []byte(message.Instance), []byte(message.Text))
+	m.id = identity(id, []byte(message.Instance), []byte(message.Text))
 	m.wanted = in.wanted && (ns == "" || message.Namespace == "" || message.Namespace == ns)
 	return true
 }

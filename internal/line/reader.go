@@ -64,6 +64,7 @@ type Stats struct {
 	Lines     int64 // that passed the filter, wrapped ones included
 	Bytes     int64 // read
 	Messages  int64 // lines that decode, those the filter dropped included
+	Warnings  int64 // of an inner logmux
 	Malformed int64 // lines that had to be wrapped, the cut ones included
 	Cut       int64 // lines over MaxLineBytes
 	Disorder  int64 // lines with a key below that of a line before
@@ -73,7 +74,7 @@ type Stats struct {
 }
 
 // Sent is how many lines the provider sent, whatever became of them.
-func (s *Stats) Sent() int64 { return s.Messages + s.Malformed }
+func (s *Stats) Sent() int64 { return s.Messages + s.Warnings + s.Malformed }
 
 // Add adds what was seen of a further answer.
 func (s *Stats) Add(o Stats) {
@@ -85,6 +86,7 @@ func (s *Stats) Add(o Stats) {
 	s.Lines += o.Lines
 	s.Bytes += o.Bytes
 	s.Messages += o.Messages
+	s.Warnings += o.Warnings
 	s.Malformed += o.Malformed
 	s.Cut += o.Cut
 	s.Disorder += o.Disorder
@@ -223,7 +225,12 @@ func (r *Reader) grow(full bool) {
 
 // end gives a last line its newline.
 func (r *Reader) end(b *merge.Block, start int) {
-	if n := len(b.Bytes); n > start && b.Bytes[n-1] != '\n' && !r.opts.Follow {
+	n := len(b.Bytes)
+	if n == start || b.Bytes[n-1] == '\n' {
+		return
+	}
+	// A start of an object never decodes, so what does is whole.
+	if _, err := decode(b.Bytes[start:]); err == nil || !r.opts.Follow {
 		b.Bytes = append(b.Bytes, '\n')
 		r.tail = n
 	}
@@ -275,7 +282,7 @@ func (r *Reader) line(b *merge.Block, start, end int) {
 		return
 	}
 	if m.warning {
-		r.Stats.Messages++
+		r.Stats.Warnings++
 		if r.opts.Warning != nil {
 			r.opts.Warning(bytes.Clone(b.Bytes[start : end+1]))
 		}

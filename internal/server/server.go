@@ -46,7 +46,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		BaseContext:       func(net.Listener) context.Context { return base },
-		ErrorLog:          slog.NewLogLogger(s.Logger.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(s.Logger.Handler(), slog.LevelWarn),
 	}
 	var trimming sync.WaitGroup
 	defer trimming.Wait()
@@ -81,6 +81,9 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 func (s *Server) drain() bool {
 	left, done := s.requests.close()
 	s.Logger.Info("stopping", "requests", left, "timeout", s.ShutdownTimeout)
+	if left == 0 {
+		return true
+	}
 	timer := time.NewTimer(s.ShutdownTimeout)
 	defer timer.Stop()
 	select {
