@@ -21,7 +21,7 @@ type output struct {
 }
 
 const (
-	outputBlock         = 64 << 10
+	outputBlock         = 128 << 10
 	defaultWriteTimeout = 30 * time.Second
 )
 
