@@ -17,7 +17,7 @@ func (h *Handler) sorted(ctx context.Context, w *statusRecorder, r Request, clie
 
 	reading, cancel := h.deadline(ctx)
 	defer cancel()
-	results := ask(clients, func(c *client, answering func()) Result {
+	results := ask(clients, func(_ int, c *client, answering func()) Result {
 		opts := line.Options{Fill: true, BlockSize: blockSize(len(clients))}
 		return c.collect(reading, r, opts, answering, func(b *merge.Block) error {
 			sorter.Add(c.place, b)
@@ -33,21 +33,29 @@ func (h *Handler) sorted(ctx context.Context, w *statusRecorder, r Request, clie
 	}
 	out := newOutput(w, h.WriteTimeout)
 	out.begin(results, false)
-	missing, err := sorter.Emit(out.write)
-	w.note(missing, err, out)
+	h.emit(w, r, sorter, out)
 	if h.warns(r) {
-		if missing != nil {
-			out.write(missingWarning(r, missing, sorter.Copies != nil))
-		}
-		if err != nil && out.err == nil {
-			out.write(warning(r, "the answer is incomplete: %v", err))
-		}
 		for _, line := range warnings(r, results) {
 			out.write(line)
 		}
 	}
 	out.end()
 	return results
+}
+
+// emit sends what was gathered, and says what could not be.
+func (h *Handler) emit(w *statusRecorder, r Request, sorter *merge.Sorter, out *output) {
+	missing, err := sorter.Emit(out.write)
+	w.note(missing, err, out)
+	if !h.warns(r) {
+		return
+	}
+	if missing != nil {
+		out.write(missingWarning(r, missing, sorter.Copies != nil))
+	}
+	if err != nil && out.err == nil {
+		out.write(warning(r, "the answer is incomplete: %v", err))
+	}
 }
 
 // note remembers why lines that had arrived were not sent: for the operator,

@@ -19,7 +19,7 @@ type fanout struct {
 }
 
 // ask starts the upstreams. Each calls answering when it has an answer to read.
-func ask(clients []*client, collect func(c *client, answering func()) Result) *fanout {
+func ask(clients []*client, collect func(i int, c *client, answering func()) Result) *fanout {
 	f := &fanout{
 		clients: clients,
 		settled: make([]chan struct{}, len(clients)),
@@ -30,7 +30,7 @@ func ask(clients []*client, collect func(c *client, answering func()) Result) *f
 		f.settled[i] = make(chan struct{})
 		f.group.Go(func() error {
 			answered := false
-			f.results[i] = collect(c, func() {
+			f.results[i] = collect(i, c, func() {
 				answered = true
 				f.early[i] = c.newResult()
 				close(f.settled[i])

@@ -247,18 +247,9 @@ func (f *follow) gather() {
 
 // sendBacklog sends the backlogs in order, and then what is to be said of them.
 func (f *follow) sendBacklog() {
-	missing, err := f.sorter.Emit(f.out.write)
+	f.emit(f.recorder, f.request, f.sorter, f.out)
 	f.floor = f.sorter.Oldest()
 	f.sorter.Close()
-	f.recorder.note(missing, err, f.out)
-	if f.warns(f.request) {
-		if missing != nil {
-			f.out.write(missingWarning(f.request, missing, f.sorter.Copies != nil))
-		}
-		if err != nil && f.out.err == nil {
-			f.out.write(warning(f.request, "the backlog is incomplete: %v", err))
-		}
-	}
 	for _, from := range f.followers {
 		state := f.states[from]
 		for _, line := range state.warnings {

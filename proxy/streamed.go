@@ -24,12 +24,8 @@ func (h *Handler) streamed(ctx context.Context, w http.ResponseWriter, r Request
 	for i := range blocks {
 		blocks[i] = make(chan *merge.Block, 1)
 	}
-	places := make(map[*client]int, len(clients))
-	for i, c := range clients {
-		places[c] = i
-	}
-	fan := ask(clients, func(c *client, answering func()) Result {
-		to := blocks[places[c]]
+	fan := ask(clients, func(i int, c *client, answering func()) Result {
+		to := blocks[i]
 		defer close(to) // after the only sender's last
 		opts := line.Options{BlockSize: blockSize(len(clients))}
 		return c.collect(reading, r, opts, answering, func(b *merge.Block) error {
