@@ -85,10 +85,10 @@ func (c *client) commands(instance string, now time.Time) []string {
 		{"&since=" + now.Add(-time.Minute).UTC().Format(time.RFC3339), "since a minute ago"},
 		{"&instance=" + instance, "one pod's"},
 	} {
-		commands = append(commands, fmt.Sprintf("# %s\ncurl '%s/system/logs?name=%s%s'", try.what, c.base, function, try.query))
+		commands = append(commands, fmt.Sprintf("# %s\n  curl '%s/system/logs?name=%s%s'", try.what, c.base, function, try.query))
 	}
 	return append(commands,
-		fmt.Sprintf("# the newest 5, then what comes\ncurl -N '%s/system/logs?name=%s&follow=true&tail=5'", c.base, function),
-		fmt.Sprintf("# requests, lines and failures by upstream\ncurl -s '%s/metrics' | grep ^logmux_", c.base),
+		fmt.Sprintf("# the newest 5, then what comes\n  curl -N '%s/system/logs?name=%s&follow=true&tail=5'", c.base, function),
+		fmt.Sprintf("# requests, lines and failures by upstream\n  curl -s '%s/metrics' | grep ^logmux_", c.base),
 	)
 }
