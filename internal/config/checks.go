@@ -22,6 +22,9 @@ var checks = map[string]func(reflect.Value) error{
 	"glob":      text(checkGlob),
 	"header":    text(checkHeaderValue),
 
+	"url":         link(checkUpstreamURL),
+	"passthrough": link(checkPassthrough),
+
 	"name":  text(matching(`^[a-z0-9-]+$`, "a-z, 0-9 and -, at least one")),
 	"group": text(matching(`^[a-z0-9-]*$`, "a-z, 0-9 and -")),
 

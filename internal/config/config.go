@@ -6,7 +6,8 @@
 //	      -> each upstream's layers of defaults (defaults.go, kinds.go) -> rules over several keys (validate.go)
 //
 // A new key is a field with a yaml tag here and a line in defaults.go. A field's check tag names
-// the rule its value must hold beyond its type; the rules are in checks.go.
+// the rule its value must hold beyond its type, its file tag what a file must hold that it names;
+// the rules are in checks.go and files.go.
 //
 // The package starts no goroutines and keeps no state.
 package config
@@ -29,10 +30,30 @@ type Config struct {
 
 // Server is how logmux meets its clients.
 type Server struct {
-	Listen          string        `yaml:"listen" check:"address"`         // host:port; an empty host is every address
-	WriteTimeout    time.Duration `yaml:"write_timeout" check:"positive"` // of one blocked write to a client
-	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`               // 0 waits for no running request
-	MemoryLimit     int64         `yaml:"memory_limit" check:"positive"`  // bytes, of all requests together
+	Listen          string        `yaml:"listen" check:"address"` // host:port; an empty host is every address
+	TLS             ServerTLS     `yaml:"tls"`
+	BasicAuth       BasicAuth     `yaml:"basic_auth"`
+	MaxRequests     int           `yaml:"max_requests" check:"positive"`   // at once
+	MaxQueueWait    time.Duration `yaml:"max_queue_wait"`                  // of a request that is one too many; 0 refuses it at once
+	MemoryLimit     int64         `yaml:"memory_limit" check:"positive"`   // bytes, of all requests together
+	WriteTimeout    time.Duration `yaml:"write_timeout" check:"positive"`  // of one blocked write to a client
+	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`                // 0 waits for no running request
+	ReloadEndpoint  bool          `yaml:"reload_endpoint"`                 // POST /-/reload
+	Passthrough     *url.URL      `yaml:"passthrough" check:"passthrough"` // of every path but logmux's own; without user info; nil is nowhere
+}
+
+// ServerTLS are the files of logmux's own certificate, in PEM. Either both or none of CertFile and
+// KeyFile are set; without them logmux speaks plain HTTP. ClientCAFile needs them.
+type ServerTLS struct {
+	CertFile     string `yaml:"cert_file" file:"certificate"`
+	KeyFile      string `yaml:"key_file" file:"key"`
+	ClientCAFile string `yaml:"client_ca_file" file:"authorities"` // clients need a certificate that one of these signed; empty asks for none
+}
+
+// BasicAuth are the files of what clients must send. Either both or none are set. White space around their content is no part of it.
+type BasicAuth struct {
+	UserFile     string `yaml:"user_file" file:"user"`
+	PasswordFile string `yaml:"password_file" file:"password"`
 }
 
 // Query is what holds for one request.
@@ -48,10 +69,10 @@ type Query struct {
 	SpillLimit     int64         `yaml:"spill_limit"`                   // bytes of one request's files; 0 never spills
 }
 
-// Upstream is one log provider.
+// Upstream is one log provider, or with a URL of dns+http:// or dns+https:// one for each address of the URL's host.
 type Upstream struct {
 	Name     string   `yaml:"name" check:"name"` // unique
-	URL      *url.URL `yaml:"url"`               // base of /system/logs, never nil; it may hold user info: print it with Redacted
+	URL      *url.URL `yaml:"url" check:"url"`   // base of /system/logs, never nil; it may hold user info: print it with Redacted
 	Settings          // what `defaults` can hold as well
 }
 
@@ -61,11 +82,14 @@ type Settings struct {
 	Required       bool              `yaml:"required"`
 	Match          Match             `yaml:"match"`
 	Labels         Labels            `yaml:"labels"`
+	Auth           Auth              `yaml:"auth"`
 	Headers        map[string]string `yaml:"headers"` // by canonical name; values may be secrets
+	TLS            TLS               `yaml:"tls"`     // may be set where the URL's scheme has no use for it
 	DialTimeout    time.Duration     `yaml:"dial_timeout" check:"positive"`
 	HeaderTimeout  time.Duration     `yaml:"header_timeout" check:"positive"`
 	IdleTimeout    time.Duration     `yaml:"idle_timeout" check:"positive"`
 	Retry          Retry             `yaml:"retry"`
+	Breaker        Breaker           `yaml:"breaker"`
 	Traits                           // preset by Kind
 	PollInterval   time.Duration     `yaml:"poll_interval" check:"positive"`
 	AbsentInterval time.Duration     `yaml:"absent_interval" check:"positive"`
@@ -97,6 +121,31 @@ type Labels struct {
 	InstancePrefix string `yaml:"instance_prefix" check:"instance"`
 }
 
+// Auth is how an upstream is asked: with basic auth, with a bearer token, with the client's own
+// Authorization, or if zero with none of them. White space around a file's content is no part of it.
+// An upstream with one of them has no user info in its URL, and no Authorization among its Headers.
+type Auth struct {
+	UserFile     string `yaml:"user_file" file:"user"` // set if and only if PasswordFile is
+	PasswordFile string `yaml:"password_file" file:"password"`
+	TokenFile    string `yaml:"token_file" file:"token"`
+	Forward      bool   `yaml:"forward"`
+}
+
+// TLS is how an upstream proves who it is, and logmux to it. Files are in PEM.
+type TLS struct {
+	CAFile             string `yaml:"ca_file" file:"authorities"`   // empty is the system's
+	CertFile           string `yaml:"cert_file" file:"certificate"` // set if and only if KeyFile is
+	KeyFile            string `yaml:"key_file" file:"key"`
+	ServerName         string `yaml:"server_name"` // in its certificate; empty is the URL's host
+	InsecureSkipVerify bool   `yaml:"insecure_skip_verify"`
+}
+
+// Breaker is when an upstream that keeps failing is not asked for a while.
+type Breaker struct {
+	Failures int           `yaml:"failures"` // in a row, before the first byte of an answer; 0 is never
+	OpenFor  time.Duration `yaml:"open_for" check:"positive"`
+}
+
 // Retry is the backoff before the first byte of an answer.
 type Retry struct {
 	Max     int           `yaml:"max"` // tries after the first; 0 is none
@@ -105,7 +154,8 @@ type Retry struct {
 }
 
 // Load reads the configuration file at path. Every error is a Problems.
-// File names inside the file are relative to the working directory.
+// File names inside the file are relative to the working directory. The files are looked at, not kept:
+// whoever uses them reads them again, as they may change.
 func Load(path string) (*Config, error) {
 	src, err := os.ReadFile(path)
 	if err != nil {
@@ -131,7 +181,7 @@ func Parse(file string, src []byte) (*Config, error) {
 	for i := range doc.Upstreams {
 		cfg.Upstreams = append(cfg.Upstreams, w.layered(i))
 	}
-	w.validate(cfg)
+	w.validate(&doc, cfg)
 	if len(w.problems) > 0 {
 		return nil, w.problems.sorted()
 	}

@@ -39,20 +39,29 @@ func TestMinimalFileHasDefaults(t *testing.T) {
 
 func TestValuesOfEveryType(t *testing.T) {
 	cfg := mustParse(t, `
-server: {memory_limit: 1.5GiB, shutdown_timeout: 0}
+server:
+  memory_limit: 1.5GiB
+  shutdown_timeout: 0
+  max_queue_wait: 0
+  max_requests: 3
+  reload_endpoint: true
+  passthrough: http://gateway:8080/base
 query: {warnings: off, spill_dir: /, timeout: 1h30m, spill_limit: 0}
 upstreams:
   - name: "2024"
-    url: http://user:secret@faas:8080/prefix/
+    url: https://user:secret@faas:8080/prefix/
     kind: generic
     required: true
     match: {namespaces: [prod-*, "[a-c]?"], names: [nodeinfo]}
     labels: {namespace: openfaas-fn, instance_prefix: "eu/a:"}
-    headers: {x-scope-orgid: 7, Authorization: Bearer abc}
+    headers: {x-scope-orgid: 7, X-Key: Bearer abc}
     max_limit: 12
     honours_instance: True
     max_line_bytes: 64 KB
     replica_group: eu
+    breaker: {failures: 0, open_for: 1m}
+    tls: {server_name: faas.example.com, insecure_skip_verify: true}
+  - {name: plain, url: dns+http://faas.internal:8080/a, auth: {forward: true}, tls: {server_name: ""}}
 `)
 	u := cfg.Upstreams[0]
 	for _, tt := range []struct {
@@ -65,17 +74,25 @@ upstreams:
 		{"directory", cfg.Query.SpillDir, "/"},
 		{"duration", cfg.Query.Timeout, 90 * time.Minute},
 		{"name of digits", u.Name, "2024"},
-		{"url", u.URL.Redacted(), "http://user:xxxxx@faas:8080/prefix/"},
+		{"url", u.URL.Redacted(), "https://user:xxxxx@faas:8080/prefix/"},
 		{"url password", u.URL.User.String(), "user:secret"},
 		{"bool", u.Required, true},
 		{"bool in capitals", u.HonoursInstance, true},
 		{"list", strings.Join(u.Match.Namespaces, " "), "prod-* [a-c]?"},
 		{"instance prefix", u.Labels.InstancePrefix, "eu/a:"},
 		{"header by its canonical name", u.Headers["X-Scope-Orgid"], "7"},
-		{"header with a space", u.Headers["Authorization"], "Bearer abc"},
+		{"header with a space", u.Headers["X-Key"], "Bearer abc"},
 		{"count", u.MaxLimit, 12},
 		{"decimal size", u.MaxLineBytes, int64(64000)},
 		{"group", u.ReplicaGroup, "eu"},
+		{"wait of nothing", cfg.Server.MaxQueueWait, time.Duration(0)},
+		{"count of requests", cfg.Server.MaxRequests, 3},
+		{"endpoint", cfg.Server.ReloadEndpoint, true},
+		{"passthrough", cfg.Server.Passthrough.String(), "http://gateway:8080/base"},
+		{"breaker", u.Breaker, Breaker{Failures: 0, OpenFor: time.Minute}},
+		{"tls", u.TLS, TLS{ServerName: "faas.example.com", InsecureSkipVerify: true}},
+		{"every address", cfg.Upstreams[1].URL.String(), "dns+http://faas.internal:8080/a"},
+		{"forward", cfg.Upstreams[1].Auth, Auth{Forward: true}},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("%s: got %v, want %v", tt.name, tt.got, tt.want)

@@ -20,12 +20,19 @@ func FuzzParse(f *testing.F) {
 	f.Add("a: &a {<<: *a, a: *a}\nupstreams: [*a, &b [*b]]\n", "?")
 	f.Add("server: {memory_limit: 99999999999EiB, memory_limit: 1e9}\n", "\r\n")
 	f.Add("defaults: {retry: {min_wait: 9h}, headers: {a b: c, ~: d}}\nupstreams:\n- !!x\n-\n", "@")
+	f.Add("server: {tls: {cert_file: config.go, client_ca_file: .}, basic_auth: {user_file: config.go}, passthrough: http://u@x}\n", ":")
+	f.Add("server: {max_requests: 0, max_queue_wait: 0, reload_endpoint: 1, passthrough: ''}\n"+minimal, "\t")
+	f.Add("defaults: {auth: {token_file: /dev/zero, forward: true}, tls: {key_file: x, ca_file: /}, breaker: {failures: -1, open_for: 0}}\n"+minimal, "%")
+	f.Add("upstreams: [{name: a, url: dns+http://u:p@[::1], auth: &a {user_file: a, <<: *a}, tls: {server_name: b}, headers: {authorization: c}}]\n", "[")
 	f.Add("? {a: 1}\n: *x\n", "\x00")
 	f.Fuzz(func(t *testing.T, src, noise string) {
 		if cfg, err := Parse("f", []byte(src)); err == nil {
 			for _, u := range cfg.Upstreams {
 				if u.Name == "" || u.URL == nil {
 					t.Errorf("accepted an upstream without a name or URL: %+v", u)
+				}
+				if len(waysOf(u)) > 1 || (u.Auth.UserFile == "") != (u.Auth.PasswordFile == "") {
+					t.Errorf("accepted %+v", u.Auth)
 				}
 			}
 		} else {
@@ -38,7 +45,10 @@ func FuzzParse(f *testing.F) {
 			"http://user:" + secret + "@eu:99999",
 			secret + "@eu",
 		} {
-			src := "upstreams: [{name: eu, url: " + strconv.Quote(bad) + ", headers: {X-A: " + strconv.Quote(secret+"\n") + "}}]"
+			url, file := strconv.Quote(bad), strconv.Quote(secret)
+			src := "server: {passthrough: " + url + ", tls: {key_file: " + file + "}, basic_auth: {password_file: " + file + "}}\n" +
+				"upstreams: [{name: eu, url: " + url + ", headers: {X-A: " + strconv.Quote(secret+"\n") + "}, " +
+				"auth: {user_file: " + file + ", token_file: " + file + "}, tls: {ca_file: " + file + ", cert_file: " + file + "}}]"
 			_, err := Parse("f", []byte(src))
 			if err == nil {
 				t.Fatalf("accepted %q", src)

@@ -57,8 +57,11 @@ defaults:
   labels: {namespace: fn}
   headers: {X-A: "1", X-B: "2"}
   retry: {max: 5, max_wait: 3s}
+  breaker: {failures: 9, open_for: 1m}
+  tls: {server_name: a, insecure_skip_verify: true}
 upstreams:
-  - {name: own, url: http://a, match: {namespaces: [c]}, labels: {instance_prefix: p}, headers: {x-b: "3"}, retry: {max: 0}}
+  - {name: own, url: https://a, match: {namespaces: [c]}, labels: {instance_prefix: p}, headers: {x-b: "3"}, retry: {max: 0},
+     breaker: {failures: 0}, tls: {insecure_skip_verify: false}}
   - {name: cleared, url: http://a, match: {namespaces: []}, labels: {namespace: ""}, headers: {}}
   - {name: plain, url: http://a}
 `)
@@ -75,11 +78,38 @@ upstreams:
 	if want := (Retry{Max: 0, MinWait: 100 * time.Millisecond, MaxWait: 3 * time.Second}); own.Retry != want {
 		t.Errorf("own retry: got %+v, want %+v", own.Retry, want)
 	}
+	if want := (Breaker{Failures: 0, OpenFor: time.Minute}); own.Breaker != want {
+		t.Errorf("own breaker: got %+v, want %+v", own.Breaker, want)
+	}
+	if want := (TLS{ServerName: "a"}); own.TLS != want {
+		t.Errorf("own tls: got %+v, want %+v", own.TLS, want)
+	}
 	if len(cleared.Match.Namespaces) != 0 || cleared.Labels.Namespace != "" || len(cleared.Headers) != 2 {
 		t.Errorf("cleared: got %+v", cleared.Settings)
 	}
 	if len(plain.Match.Namespaces) != 2 || plain.Headers["X-B"] != "2" || plain.Retry.Max != 5 {
 		t.Errorf("plain: got %+v", plain.Settings)
+	}
+}
+
+func TestAuthIsReplacedAsAWhole(t *testing.T) {
+	f := newFiles(t)
+	cfg := mustParse(t, f.in(`
+defaults: {auth: {user_file: $user, password_file: $password}}
+upstreams:
+  - {name: plain, url: https://a}
+  - {name: own, url: https://a, auth: {token_file: $token}}
+  - {name: none, url: https://a, auth: {}}
+  - &forward {name: forward, url: https://a, auth: {forward: true}}
+  - {name: merged, <<: *forward}
+  - {name: merged-auth, url: https://a, auth: {<<: {token_file: $token}}}
+`))
+	for i, want := range []Auth{
+		{UserFile: f["user"], PasswordFile: f["password"]}, {TokenFile: f["token"]}, {}, {Forward: true}, {Forward: true}, {TokenFile: f["token"]},
+	} {
+		if got := cfg.Upstreams[i]; got.Auth != want {
+			t.Errorf("%s: got %+v, want %+v", got.Name, got.Auth, want)
+		}
 	}
 }
 

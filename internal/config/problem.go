@@ -65,6 +65,8 @@ func quoted(text string) string {
 
 var plainKey = regexp.MustCompile(`^(<<|[A-Za-z0-9_.-]{1,64})$`)
 
+func lastName(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
+
 // joined is the path of a key inside the mapping at path. What does not look like a key
 // may be a misplaced secret, and is shown as ?.
 func joined(path, key string) string {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"reflect"
@@ -70,34 +69,4 @@ func parseBool(n *yaml.Node) (bool, error) {
 		return false, fmt.Errorf("%s is neither true nor false", quoted(n.Value))
 	}
 	return strings.EqualFold(n.Value, "true"), nil
-}
-
-// parseURL never quotes its text, nor an error of net/url, which does: both can hold a password.
-func parseURL(text string) (*url.URL, error) {
-	u, err := url.Parse(text)
-	if err != nil {
-		return nil, errors.New("is not a valid URL, write one such as https://faas.example.com")
-	}
-	port := 80
-	if u.Port() != "" {
-		port, err = strconv.Atoi(u.Port())
-	}
-	switch {
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, errors.New("must start with http:// or https://")
-	case u.Hostname() == "":
-		return nil, errors.New("has no host")
-	case err != nil || port < 1 || port > 65535:
-		return nil, errors.New("has a port that is not from 1 to 65535")
-	case u.RawQuery != "" || u.ForceQuery:
-		return nil, errors.New("must not have a query (?...)")
-	case strings.Contains(text, "#"):
-		return nil, errors.New("must not have a fragment (#...)")
-	case strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/system/logs"):
-		return nil, errors.New("must not end in /system/logs, which is added")
-	case strings.Contains(u.Path, "@"):
-		// Otherwise a password with a / would be taken for a path, and printed.
-		return nil, errors.New("must not have an @ after its host; in a password write / as %2F")
-	}
-	return u, nil
 }

@@ -8,11 +8,13 @@ import (
 )
 
 // validate holds what takes more than one value to decide.
-func (w *walker) validate(cfg *Config) {
+func (w *walker) validate(written *document, cfg *Config) {
 	root := w.nodes[""]
 	if root == nil || resolved(root).Kind != yaml.MappingNode {
 		return // there is nothing to look at
 	}
+	w.serverTLS(cfg.Server.TLS)
+	w.basicAuth(cfg.Server.BasicAuth)
 	if len(cfg.Upstreams) == 0 && !w.broken["upstreams"] {
 		w.add(w.at("upstreams"), "upstreams", "there must be at least one upstream")
 	}
@@ -26,6 +28,8 @@ func (w *walker) validate(cfg *Config) {
 		w.present(key+".url", u.Name)
 		w.unique(named, i, u.Name)
 		w.orderedWaits(key, u)
+		w.oneWay(key, u)
+		w.upstreamTLS(key, written.Upstreams[i].TLS, u)
 	}
 }
 
@@ -68,9 +72,45 @@ func (w *walker) orderedWaits(upstream string, u Upstream) {
 	w.add(w.at(key), key, "retry.min_wait %s is more than retry.max_wait %s%s", u.Retry.MinWait, u.Retry.MaxWait, about)
 }
 
+// A setting is a value with the path it comes from.
+type setting struct{ key, value string }
+
+func (w *walker) setting(upstream, key, value string) setting {
+	return setting{w.origin(upstream, key), value}
+}
+
+// given says whether there was an attempt at a value. One that is broken is told already, not missing.
+func (w *walker) given(s setting) bool { return s.value != "" || w.broken[s.key] }
+
+// together wants both or none, and says whether it has both.
+func (w *walker) together(a, b setting) bool {
+	if w.given(a) == w.given(b) {
+		return w.given(a)
+	}
+	has, lacks := a, b
+	if w.given(b) {
+		has, lacks = b, a
+	}
+	at := place(has, lacks)
+	w.add(w.at(at), at, "%s and %s go together, %s is missing", lastName(a.key), lastName(b.key), lastName(lacks.key))
+	return false
+}
+
+// place is the key to change of those that do not fit: the first that is the upstream's own,
+// as others use what stands in `defaults`.
+func place(settings ...setting) string {
+	for _, s := range settings {
+		if !strings.HasPrefix(s.key, "defaults.") {
+			return s.key
+		}
+	}
+	return settings[0].key
+}
+
 // origin is the path that an upstream's value comes from: its own key, or that of `defaults`.
 func (w *walker) origin(upstream, key string) string {
-	if own := upstream + "." + key; w.nodes[own] != nil {
+	own := upstream + "." + key
+	if w.nodes[own] != nil || strings.HasPrefix(key, "auth.") && w.ownAuth(upstream) {
 		return own
 	}
 	return "defaults." + key

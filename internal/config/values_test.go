@@ -74,6 +74,15 @@ func TestValueProblems(t *testing.T) {
 		{"headers", "", notMapping + empty},
 		{"headers", "[a]", notMapping + "a list"},
 		{"retry", "3", notMapping + "a single value"},
+		{"auth", "s3cret", notMapping + "a single value"},
+		{"auth", "", notMapping + empty},
+		{"tls", "true", notMapping + "a single value"},
+		{"breaker", "3", notMapping + "a single value"},
+
+		{"auth", "{}", ""},
+		{"auth", `{user_file: "", password_file: "", token_file: "", forward: false}`, ""},
+		{"tls", "{}", ""},
+		{"breaker", "{failures: 0}", ""},
 	} {
 		t.Run(tt.key+" "+tt.value, func(t *testing.T) {
 			want := []string{"4: upstreams[0]." + tt.key + ": " + tt.want}
@@ -103,6 +112,16 @@ func TestValueProblems(t *testing.T) {
 		{"retry", "{max: -1}", "max", "must not be negative"},
 		{"retry", "{min_wait: 0}", "min_wait", "must be more than 0"},
 		{"retry", "{max_wait: 0}", "max_wait", "must be more than 0"},
+		{"breaker", "{failures: -1}", "failures", "must not be negative"},
+		{"breaker", "{failures: none}", "failures", `"none" is no count, write a plain number such as 3`},
+		{"breaker", "{open_for: 0}", "open_for", "must be more than 0"},
+		{"breaker", "{openfor: 1s}", "openfor", "unknown key; did you mean open_for?"},
+		{"auth", "{forward: yes}", "forward", `"yes" is neither true nor false`},
+		{"auth", "{token: s3cret}", "token", "unknown key"},
+		{"auth", "{token_file: ~}", "token_file", notSingle + empty},
+		{"auth", "{token_file: [s3cret]}", "token_file", notSingle + "a list"},
+		{"auth", "{token_file: !s3cret b}", "token_file", "YAML tags have no meaning here, a value that starts with ! needs quotes"},
+		{"tls", "{insecure_skip_verify: 1}", "insecure_skip_verify", `"1" is neither true nor false`},
 		{"retry", "{min_wait: 2s}", "min_wait", "retry.min_wait 2s is more than retry.max_wait 1s (upstream eu)"},
 		{"retry", "{max_wait: 50ms}", "max_wait", "retry.min_wait 100ms is more than retry.max_wait 50ms (upstream eu)"},
 	} {
@@ -124,6 +143,15 @@ func TestServerAndQueryProblems(t *testing.T) {
 		{"server", "write_timeout", "0", "must be more than 0"},
 		{"server", "shutdown_timeout", "-1s", "must not be negative"},
 		{"server", "memory_limit", "0", "must be more than 0"},
+		{"server", "max_requests", "0", "must be more than 0"},
+		{"server", "max_requests", "-1", "must not be negative"},
+		{"server", "max_requests", "many", `"many" is no count, write a plain number such as 3`},
+		{"server", "max_queue_wait", "0", ""},
+		{"server", "max_queue_wait", "5", `"5" has no unit, write 5s`},
+		{"server", "max_queue_wait", "-1s", "must not be negative"},
+		{"server", "reload_endpoint", "on", `"on" is neither true nor false`},
+		{"server", "tls", "true", "must be a mapping, not a single value"},
+		{"server", "basic_auth", "u:s3cret", "must be a mapping, not a single value"},
 		{"query", "timeout", "0", "must be more than 0"},
 		{"query", "backlog_timeout", "0", "must be more than 0"},
 		{"query", "keepalive", "0", "must be more than 0"},
@@ -145,17 +173,25 @@ func TestServerAndQueryProblems(t *testing.T) {
 	}
 }
 
+const (
+	invalidURL = "is not a valid URL, write one such as https://faas.example.com"
+	wrongStart = "must start with http:// or https://"
+)
+
 func TestNameAndURLProblems(t *testing.T) {
-	const invalid = "is not a valid URL, write one such as https://faas.example.com"
+	const (
+		isAddress = "has an IP address for its host, and with dns+ needs a name; leave dns+ out"
+		wrongDNS  = "must start with dns+http:// or dns+https://, or with http:// or https://"
+	)
 	for _, tt := range []struct{ url, want string }{
 		{"http://eu", ""},
 		{"https://u:s3cret@eu:1/a/b/", ""},
 		{"http://[::1]:8080", ""},
-		{"''", "must start with http:// or https://"},
-		{"eu.example.com", "must start with http:// or https://"},
-		{"/logs", "must start with http:// or https://"},
-		{"ftp://u:s3cret@eu", "must start with http:// or https://"},
-		{"u:s3cret@eu", "must start with http:// or https://"},
+		{"''", wrongStart},
+		{"eu.example.com", wrongStart},
+		{"/logs", wrongStart},
+		{"ftp://u:s3cret@eu", wrongStart},
+		{"u:s3cret@eu", wrongStart},
 		{"http:eu", "has no host"},
 		{"http://", "has no host"},
 		{"http://:8080", "has no host"},
@@ -166,10 +202,26 @@ func TestNameAndURLProblems(t *testing.T) {
 		{"http://eu?", "must not have a query (?...)"},
 		{"http://eu#s3cret", "must not have a fragment (#...)"},
 		{"'http://eu#'", "must not have a fragment (#...)"},
-		{"http://u:s3cret%zz@eu", invalid},
-		{"http://u:s3c ret@eu", invalid},
-		{"http://u:s3cret@eu:port", invalid},
+		{"http://u:s3cret%zz@eu", invalidURL},
+		{"http://u:s3c ret@eu", invalidURL},
+		{"http://u:s3cret@eu:port", invalidURL},
 		{"http://u:12/s3cret@eu", "must not have an @ after its host; in a password write / as %2F"},
+		{"http://eu/system/logs/", "must not end in /system/logs, which is added"},
+
+		{"dns+http://faas.internal:8080", ""},
+		{"dns+https://u:s3cret@faas.internal/base", ""},
+		{"DNS+HTTP://faas.internal", ""},
+		{"dns+http://10.0.0.1:8080", isAddress},
+		{"dns+https://[::1]", isAddress},
+		{"dns+http://[fe80::1%25eth0]:80", isAddress},
+		{"dns+http://:8080", "has no host"},
+		{"dns+http://eu:0", "has a port that is not from 1 to 65535"},
+		{"dns+http://eu?token=s3cret", "must not have a query (?...)"},
+		{"dns+http://eu/system/logs", "must not end in /system/logs, which is added"},
+		{"dns+http://u:12/s3cret@eu", "must not have an @ after its host; in a password write / as %2F"},
+		{"dns+u:s3cret@eu", wrongDNS},
+		{"dns+eu:8080", wrongDNS},
+		{"dns://eu:8080", wrongDNS},
 	} {
 		t.Run(tt.url, func(t *testing.T) {
 			var want []string
@@ -190,5 +242,37 @@ func TestNameAndURLProblems(t *testing.T) {
 		t.Run("name "+tt.name, func(t *testing.T) {
 			expect(t, "upstreams:\n  - url: http://eu\n    name: "+tt.name+"\n", "3: upstreams[0].name: "+tt.want)
 		})
+	}
+}
+
+func TestPassthroughProblems(t *testing.T) {
+	const userInfo = "must not have user info: the clients' own credentials are passed on"
+	for _, tt := range []struct{ url, want string }{
+		{"''", ""},
+		{"http://gateway:8080", ""},
+		{"https://gateway.example.com/base/", ""},
+		{"http://u:s3cret@gateway", userInfo},
+		{"http://s3cret@gateway", userInfo},
+		{"http://@gateway", userInfo},
+		{"dns+http://gateway", wrongStart},
+		{"ftp://u:s3cret@gateway", wrongStart},
+		{"gateway", wrongStart},
+		{"http://", "has no host"},
+		{"http://gateway?a=s3cret", "must not have a query (?...)"},
+		{"http://u:s3cret@gateway:port", invalidURL},
+		{"http://u:12/s3cret@gateway", "must not have an @ after its host; in a password write / as %2F"},
+		{"[http://gateway]", "must be a single value, not a list"},
+		{"~", "must be a single value, not empty; leave the key out to keep its default"},
+	} {
+		t.Run(tt.url, func(t *testing.T) {
+			var want []string
+			if tt.want != "" {
+				want = []string{"3: server.passthrough: " + tt.want}
+			}
+			expect(t, minimal+"server:\n  passthrough: "+tt.url+"\n", want...)
+		})
+	}
+	if got := mustParse(t, minimal+"server: {passthrough: ''}\n").Server.Passthrough; got != nil {
+		t.Errorf("got %v of an empty text, want nil", got)
 	}
 }

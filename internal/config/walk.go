@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-	"strings"
 
 	"gopkg.in/yaml.v3"
 )
 
-// A walker puts YAML nodes into Go values, guided by the yaml and check tags of struct fields.
+// A walker puts YAML nodes into Go values, guided by the yaml, check and file tags of struct fields.
 // It goes on after a problem, and leaves the value it belongs to as it was.
 type walker struct {
 	file     string
@@ -18,6 +17,7 @@ type walker struct {
 	nodes    map[string]*yaml.Node // by key path, where each value stands; the last one of duplicates
 	broken   map[string]bool       // by key path, the values that could not be used
 	told     map[finding]bool
+	again    bool // it was all read before: the files that are named are not looked at, they may have changed since
 }
 
 // A finding is what makes two problems one: the same place in the file, met again through an alias or a merge.
@@ -32,7 +32,7 @@ func newWalker(file string) *walker {
 
 func (w *walker) add(at *yaml.Node, key, format string, args ...any) {
 	p := Problem{File: w.file, Line: at.Line, Key: key, Message: fmt.Sprintf(format, args...)}
-	f := finding{at.Line, at.Column, key[strings.LastIndexByte(key, '.')+1:], p.Message}
+	f := finding{at.Line, at.Column, lastName(key), p.Message}
 	if !w.told[f] {
 		w.problems = append(w.problems, p)
 		w.told[f] = true
@@ -40,9 +40,12 @@ func (w *walker) add(at *yaml.Node, key, format string, args ...any) {
 }
 
 // value puts n into v, or tells why it cannot be.
-func (w *walker) value(key, check string, n *yaml.Node, v reflect.Value) (ok bool) {
+func (w *walker) value(key string, tag reflect.StructTag, n *yaml.Node, v reflect.Value) (ok bool) {
 	w.nodes[key] = n
-	err := w.put(key, check, resolved(n), v)
+	err := w.put(key, tag, resolved(n), v)
+	if content := tag.Get("file"); err == nil && content != "" && !w.again {
+		err = checkFile(v.String(), contents[content]) // the name is kept: it is given, for rules over several keys
+	}
 	if err != nil {
 		w.add(n, key, "%s", err)
 		w.broken[key] = true
@@ -51,7 +54,7 @@ func (w *walker) value(key, check string, n *yaml.Node, v reflect.Value) (ok boo
 }
 
 // put returns what is wrong with n itself. What is wrong inside of it is told already.
-func (w *walker) put(key, check string, n *yaml.Node, v reflect.Value) error {
+func (w *walker) put(key string, tag reflect.StructTag, n *yaml.Node, v reflect.Value) error {
 	switch {
 	case n.Style&yaml.TaggedStyle != 0:
 		// The tag is not repeated: it may be the start of an unquoted password.
@@ -61,9 +64,9 @@ func (w *walker) put(key, check string, n *yaml.Node, v reflect.Value) error {
 	case v.Kind() == reflect.Map && n.Kind == yaml.MappingNode:
 		w.headers(key, n, v)
 	case v.Kind() == reflect.Slice && n.Kind == yaml.SequenceNode:
-		w.list(key, check, n, v)
+		w.list(key, tag, n, v)
 	case wanted(v) == yaml.ScalarNode && n.Kind == yaml.ScalarNode && !isNull(n):
-		return setScalar(v, n, check)
+		return setScalar(v, n, tag.Get("check"))
 	default:
 		return fmt.Errorf("must be %s, not %s", kindNames[wanted(v)], described(n))
 	}
@@ -79,16 +82,16 @@ func (w *walker) mapping(key string, n *yaml.Node, v reflect.Value) {
 			w.add(e.key, path, "%s", unknownKey(key, e.name, fields))
 			continue
 		}
-		w.value(path, field.Tag.Get("check"), e.value, v.FieldByIndex(field.Index))
+		w.value(path, field.Tag, e.value, v.FieldByIndex(field.Index))
 	}
 }
 
 // list replaces what v held. An empty list is nil, so that it equals a default.
-func (w *walker) list(key, check string, n *yaml.Node, v reflect.Value) {
+func (w *walker) list(key string, tag reflect.StructTag, n *yaml.Node, v reflect.Value) {
 	v.SetZero()
 	for i, item := range n.Content {
 		elem := reflect.New(v.Type().Elem()).Elem()
-		w.value(fmt.Sprintf("%s[%d]", key, i), check, item, elem)
+		w.value(fmt.Sprintf("%s[%d]", key, i), tag, item, elem)
 		v.Set(reflect.Append(v, elem))
 	}
 }
@@ -111,7 +114,8 @@ func (w *walker) headers(key string, n *yaml.Node, v reflect.Value) {
 		}
 		given[name] = e.name
 		text := reflect.New(v.Type().Elem()).Elem()
-		if w.value(path, "header", e.value, text) {
+		if w.value(path, `check:"header"`, e.value, text) {
+			w.nodes[joined(key, name)] = e.value // rules over several keys know its canonical name only
 			if v.IsNil() {
 				v.Set(reflect.MakeMap(v.Type()))
 			}
