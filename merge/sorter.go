@@ -118,6 +118,13 @@ func (s *Sorter) Close() {
 	s.spill.close()
 }
 
+// Spilled returns how many bytes were written to the spill file so far.
+func (s *Sorter) Spilled() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.spill.size
+}
+
 func (s *Sorter) init() {
 	if s.checkAt == 0 {
 		s.floor, s.oldest = math.MinInt64, math.MinInt64

@@ -10,8 +10,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/hashicorp/go-retryablehttp"
-
 	"github.com/openfaas-logmux/logmux/internal/line"
 	"github.com/openfaas-logmux/logmux/merge"
 )
@@ -22,8 +20,8 @@ type sink func(*merge.Block) error
 var errAbsent = errors.New("the function is not there")
 
 // exchange asks and reads one answer.
-func (c *client) exchange(ctx context.Context, via *retryablehttp.Client, query url.Values, read func(http.Header, io.Reader) error) error {
-	resp, err := c.get(ctx, via, query)
+func (c *client) exchange(ctx context.Context, via link, h *hop, query url.Values, read func(http.Header, io.Reader) error) error {
+	resp, err := c.get(ctx, via, h, query)
 	if err != nil {
 		return err
 	}

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/hashicorp/go-retryablehttp"
-
 	"github.com/openfaas-logmux/logmux/internal/line"
 )
 
@@ -24,7 +22,7 @@ import (
 type asking struct {
 	*client
 	Request
-	via       *retryablehttp.Client
+	via       link
 	opts      line.Options
 	answering func()
 	result    Result
@@ -41,7 +39,7 @@ func (c *client) collect(ctx context.Context, r Request, opts line.Options, answ
 	a.result = c.newResult()
 	a.opts = c.lineOptions(r, opts, a.innerWarning)
 
-	err := a.all(ctx, to)
+	err := a.all(countRetries(ctx, &a.result.Retries), to)
 	if errors.Is(err, errAbsent) && a.answering == nil {
 		err = &Failure{ReasonTruncated, errors.New("the function was gone before all was read")}
 	}
@@ -83,7 +81,7 @@ func (c *client) lineOptions(r Request, opts line.Options, warning func([]byte))
 }
 
 func (c *client) newResult() Result {
-	return Result{Upstream: c.Name, Ordered: c.Ordered, Outcome: OK, required: c.Required, group: c.ReplicaGroup}
+	return Result{Upstream: c.Name, Configured: c.configured, Ordered: c.Ordered, Outcome: OK, required: c.Required, group: c.ReplicaGroup}
 }
 
 // all asks as often as it takes.
@@ -141,7 +139,7 @@ func (a *asking) exchangeLines(ctx context.Context, from time.Time, limit int, t
 		q.Set("tail", strconv.Itoa(limit))
 	}
 	var stats line.Stats
-	err := a.exchange(ctx, a.via, q, func(header http.Header, body io.Reader) error {
+	err := a.exchange(ctx, a.via, a.hop, q, func(header http.Header, body io.Reader) error {
 		if a.answering != nil {
 			a.result.ToHeader = time.Since(a.start)
 			a.result.date, _ = http.ParseTime(header.Get("Date"))

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -15,7 +16,8 @@ func (h *Handler) sorted(ctx context.Context, w *statusRecorder, r Request, clie
 	sorter := h.sorter(r, clients)
 	defer sorter.Close()
 
-	reading, cancel := h.deadline(ctx)
+	// The head of the answer goes out when all is there.
+	reading, cancel := h.deadline(ctx, cmp.Or(r.headerTimeout(), r.totalTimeout()))
 	defer cancel()
 	results := ask(clients, func(_ int, c *client, answering func()) Result {
 		opts := line.Options{Fill: true, BlockSize: blockSize(len(clients))}
@@ -46,6 +48,7 @@ func (h *Handler) sorted(ctx context.Context, w *statusRecorder, r Request, clie
 // emit sends what was gathered, and says what could not be.
 func (h *Handler) emit(w *statusRecorder, r Request, sorter *merge.Sorter, out *output) {
 	missing, err := sorter.Emit(out.write)
+	w.spilled = sorter.Spilled()
 	w.note(missing, err, out)
 	if !h.warns(r) {
 		return

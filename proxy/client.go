@@ -18,15 +18,29 @@ import (
 // idle, and get by with small buffers.
 type client struct {
 	*Upstream
-	place     int // in the config: the order of equal timestamps
+	configured string   // its name in the config
+	address    string   // the one of URL's that is asked; empty if it is the resolver's choice
+	unknown    *Failure // why there is no address to ask; nil if there is
+
+	place     int // the order of equal timestamps: that of the config
 	logs      url.URL
-	bounded   *retryablehttp.Client
-	backlog   *retryablehttp.Client // bounded, over the connections of follows
-	following *retryablehttp.Client
+	breaker   *breaker // nil for none
+	bounded   link
+	backlog   link // bounded, over the connections of follows
+	polling   link // the same for a follower that asks again and again
+	following link
 
 	// Closed by closeIdleConnections alone: retryablehttp would close all that
 	// are idle whenever one request fails.
 	transports []*http.Transport
+}
+
+// A link is a way to ask the upstream.
+type link struct {
+	*retryablehttp.Client
+	// persistent says that it is asked even while the breaker is open: a
+	// follower has waits of its own, and learns that the upstream is back.
+	persistent bool
 }
 
 const (
@@ -39,33 +53,42 @@ const (
 	followBuffer  = 2 << 10
 )
 
-func newClient(u *Upstream, place int) *client {
-	large, small := u.transport(boundedBuffer), u.transport(followBuffer)
-	via := func(t *http.Transport, live bool) *retryablehttp.Client {
-		return retrying(&idleTransport{RoundTripper: t, timeout: u.idleTimeout(), live: live}, u.Retry)
+// newClient returns a client that asks at the address, or if that is empty at
+// whichever is found for the URL.
+func newClient(u *Upstream, address string) *client {
+	large, small := u.transport(boundedBuffer, address), u.transport(followBuffer, address)
+	via := func(t *http.Transport, live, persistent bool) link {
+		return link{retrying(&idleTransport{RoundTripper: t, timeout: u.idleTimeout(), live: live}, u.Retry), persistent}
 	}
 	return &client{
-		Upstream:  u,
-		place:     place,
+		Upstream:   u,
+		configured: u.Name,
+		address:    address,
+
 		logs:      *u.URL.JoinPath("/system/logs"),
-		bounded:   via(large, false),
-		backlog:   via(small, false),
-		following: via(small, true),
+		breaker:   newBreaker(u.Breaker),
+		bounded:   via(large, false, false),
+		backlog:   via(small, false, false),
+		polling:   via(small, false, true),
+		following: via(small, true, true),
 
 		transports: []*http.Transport{large, small},
 	}
 }
 
-func (u *Upstream) transport(buffer int) *http.Transport {
+func (u *Upstream) transport(buffer int, address string) *http.Transport {
 	dialer := &net.Dialer{Timeout: u.dialTimeout(), KeepAlive: 30 * time.Second}
-	dial := dialFunc(dialer.DialContext)
+	dial, viaProxy := dialFunc(dialer.DialContext), http.ProxyFromEnvironment
+	if address != "" {
+		dial, viaProxy = pinned(dial, address), nil // a proxy would look the name up itself
+	}
 	if buffer < burstBuffer {
 		dial = inBursts(dial)
 	}
 	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  viaProxy,
 		DialContext:            dial,
-		DialTLSContext:         tlsDialer(dial, u.dialTimeout(), &tls.Config{}),
+		DialTLSContext:         tlsDialer(dial, u.dialTimeout(), u.TLS),
 		ResponseHeaderTimeout:  u.headerTimeout(),
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		MaxIdleConnsPerHost:    maxIdleConns,
@@ -77,6 +100,24 @@ func (u *Upstream) transport(buffer int) *http.Transport {
 	}
 }
 
+// pinned connects to the address, whatever host it is asked for.
+func pinned(dial dialFunc, address string) dialFunc {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		_, port, err := net.SplitHostPort(addr)
+		if err != nil {
+			return nil, err
+		}
+		return dial(ctx, network, net.JoinHostPort(address, port))
+	}
+}
+
+// at is the client in another place, for one request.
+func (c *client) at(place int) *client {
+	moved := *c
+	moved.place = place
+	return &moved
+}
+
 func (c *client) closeIdleConnections() {
 	for _, t := range c.transports {
 		t.CloseIdleConnections()
@@ -86,13 +127,20 @@ func (c *client) closeIdleConnections() {
 var errTLS = errors.New("no trusted TLS connection")
 
 // tlsDialer connects and shakes hands, and marks the errors of the latter.
-func tlsDialer(dial dialFunc, timeout time.Duration, config *tls.Config) dialFunc {
+func tlsDialer(dial dialFunc, timeout time.Duration, settings func() (*tls.Config, error)) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		config := &tls.Config{}
+		if settings != nil {
+			given, err := settings()
+			if err != nil {
+				return nil, fmt.Errorf("%w: %w", errTLS, err)
+			}
+			config = given.Clone()
+		}
 		raw, err := dial(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
-		config := config.Clone()
 		if config.ServerName == "" {
 			config.ServerName, _, _ = net.SplitHostPort(addr)
 		}
@@ -107,25 +155,53 @@ func tlsDialer(dial dialFunc, timeout time.Duration, config *tls.Config) dialFun
 	}
 }
 
-// get asks for the logs. The error is a *Failure; the response is whatever the
-// upstream says, with a body to be closed.
-func (c *client) get(ctx context.Context, via *retryablehttp.Client, query url.Values) (*http.Response, error) {
-	target := c.logs
-	target.RawQuery = query.Encode()
-	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+// get asks for the logs, on behalf of the request that brings h. The error is a
+// *Failure; the response is whatever the upstream says, with a body to be closed.
+func (c *client) get(ctx context.Context, via link, h *hop, query url.Values) (*http.Response, error) {
+	if c.unknown != nil {
+		return nil, c.unknown
+	}
+	req, err := c.newRequest(ctx, h, query)
 	if err != nil {
-		return nil, &Failure{ReasonMalformed, err}
+		return nil, err
 	}
-	for name, values := range c.Header {
-		req.Header[name] = values
+	done, refused := c.breaker.enter()
+	if refused != nil {
+		if !via.persistent {
+			return nil, refused
+		}
+		done = func(error) {}
 	}
-	req.Header.Set("Accept-Encoding", "identity")
-	if req.Header.Get("User-Agent") == "" {
-		req.Header.Set("User-Agent", "logmux")
-	}
+	start := time.Now()
 	resp, err := via.Do(req)
+	done(c.breaker.verdict(ctx, resp, err, hurried(ctx, c.headerTimeout(), time.Since(start))))
 	if err != nil {
 		return nil, failed(ctx, err)
 	}
 	return resp, nil
+}
+
+func (c *client) newRequest(ctx context.Context, h *hop, query url.Values) (*retryablehttp.Request, error) {
+	target := c.logs
+	target.RawQuery = query.Encode()
+	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	if err != nil {
+		return nil, &Failure{ReasonMalformed, errors.New("its URL cannot be asked")} // the error repeats it, secrets included
+	}
+	for name, values := range c.Header {
+		req.Header[name] = values
+	}
+	if c.Authorization != nil {
+		value, err := c.Authorization()
+		if err != nil {
+			return nil, &Failure{ReasonAuth, err}
+		}
+		req.Header.Set("Authorization", value)
+	}
+	h.sign(ctx, req.Header, c.headerTimeout(), c.ForwardAuthorization)
+	req.Header.Set("Accept-Encoding", "identity")
+	if req.Header.Get("User-Agent") == "" {
+		req.Header.Set("User-Agent", "logmux")
+	}
+	return req, nil
 }

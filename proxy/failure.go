@@ -25,6 +25,7 @@ const (
 	ReasonTimeout   Reason = "timeout"   // header, idle or total
 	ReasonTruncated Reason = "truncated" // reset, broken chunking, an end in mid-line
 	ReasonMalformed Reason = "malformed" // no log lines, or no HTTP
+	ReasonBreaker   Reason = "breaker"   // not asked, for it has failed several times in a row
 )
 
 func reasonStatus(code int) Reason {
@@ -58,7 +59,7 @@ func failed(ctx context.Context, err error) *Failure {
 	}
 	switch cause := context.Cause(ctx); {
 	case cause == nil:
-	case errors.Is(cause, context.Canceled), errors.Is(cause, errStopping), errors.Is(cause, errFollowed):
+	case errors.Is(cause, context.Canceled), errors.Is(cause, errStopping), errors.Is(cause, errFollowed), errors.Is(cause, errLeft):
 		return &Failure{reasonGone, cause}
 	default:
 		return &Failure{ReasonTimeout, cause}
@@ -79,6 +80,8 @@ func reasonOf(err error) Reason {
 	switch {
 	case errors.Is(err, errTLS):
 		return ReasonTLS
+	case errors.As(err, &dial) && dial.Op == "remote error":
+		return ReasonTLS // an alert after the handshake: of TLS 1.3, that the client's certificate is missing or refused
 	case errors.As(err, &dial) && dial.Op == "dial":
 		return ReasonDial
 	case errors.As(err, &timeout) && timeout.Timeout():

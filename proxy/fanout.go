@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -60,7 +61,12 @@ func (f *fanout) settle() []Result {
 	return f.early
 }
 
-// deadline gives ctx the time for the whole request.
-func (h *Handler) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, h.timeout(), errTotal)
+// deadline gives ctx the time for a whole bounded request: the handler's, or
+// that of the instance which asks if it is shorter.
+func (h *Handler) deadline(ctx context.Context, callers time.Duration) (context.Context, context.CancelFunc) {
+	timeout, cause := h.timeout(), errTotal
+	if callers > 0 && callers < timeout {
+		timeout, cause = callers, errCaller
+	}
+	return context.WithTimeoutCause(ctx, timeout, cause)
 }

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/openfaas-logmux/logmux/internal/line"
 	"github.com/openfaas-logmux/logmux/merge"
 )
 
@@ -27,6 +29,7 @@ type follow struct {
 	*Handler
 	request   Request
 	followers []*follower
+	left      []*follower // that have left before the end
 	group     errgroup.Group
 	recorder  *statusRecorder
 	out       *output
@@ -159,6 +162,7 @@ func (h *Handler) followContext(ctx context.Context) (context.Context, context.C
 // and signals are taken until then.
 func (f *follow) start(ctx context.Context) {
 	for _, from := range f.followers {
+		ctx := from.leavable(ctx)
 		f.group.Go(func() error {
 			if wait := f.backlogOf(ctx, from); sleep(ctx, wait) {
 				from.live(ctx)
@@ -269,6 +273,8 @@ func (f *follow) sendBacklog() {
 func (f *follow) live(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	lookouts, stop := f.lookouts()
+	defer stop()
 	for f.out.err == nil {
 		f.window.Due(time.Now(), f.out.write)
 		f.out.flush()
@@ -279,6 +285,8 @@ func (f *follow) live(ctx context.Context) {
 			f.takeReady()
 		case s := <-f.signals:
 			f.note(s)
+		case <-lookouts:
+			f.lookOut(ctx)
 		case <-timer.C:
 			if time.Since(f.out.written) >= f.keepalive() {
 				f.out.blank()
@@ -330,10 +338,11 @@ func (f *follow) drain() []Result {
 			ended = true
 		}
 	}
-	results := make([]Result, len(f.followers))
-	for i, from := range f.followers {
-		results[i] = from.ended()
-		results[i].Late = f.late[from]
+	results := make([]Result, 0, len(f.followers))
+	for _, from := range slices.Concat(f.followers, f.left) {
+		result := from.ended()
+		result.Late = f.late[from]
+		results = append(results, result)
 	}
 	return results
 }
@@ -348,5 +357,8 @@ func (f *follow) add(a arrived) {
 		cut := f.request.Tail > 0 && old && (l.Key < f.floor || l.Key == f.floor && end.Lines >= int64(f.request.Tail))
 		return !cut && !f.copies.redundant(a.from, l.Key, a.block.Line(i))
 	})
+	if n := len(a.block.Lines); n > 0 && f.Arrived != nil {
+		f.Arrived(a.from.configured, time.Since(line.Time(a.block.Lines[n-1].Key)))
+	}
 	f.late[a.from] += f.window.Add(time.Now(), a.from.place, a.block)
 }

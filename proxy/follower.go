@@ -43,6 +43,7 @@ type follower struct {
 	tries   int           // askings in a row that were of no use
 	failing bool          // told, and not ok since
 	poll    bool
+	leave   context.CancelCauseFunc // of one that was discovered
 }
 
 // A followSink takes what a follower finds. Its methods block until there is
@@ -114,6 +115,7 @@ func (f *follower) backlog(ctx context.Context, r Request, answering func(), to 
 
 // live asks until ctx is done.
 func (f *follower) live(ctx context.Context) {
+	ctx = countRetries(ctx, &f.result.Retries)
 	for ctx.Err() == nil {
 		wait := f.ask(ctx)
 		if !sleep(ctx, wait) {
@@ -164,7 +166,7 @@ func (f *follower) askOnce(ctx context.Context) error {
 	r := f.request
 	r.Tail, r.Since, r.Follow = 0, f.from(), false
 	begun := false
-	a := &asking{client: f.client, Request: r, via: f.client.backlog, opts: f.opts, start: time.Now(), answering: func() { begun = true }}
+	a := &asking{client: f.client, Request: r, via: f.client.polling, opts: f.opts, start: time.Now(), answering: func() { begun = true }}
 	a.opts.Fill, a.opts.BlockSize = true, backlogBlock
 	err := a.all(ctx, f.pass)
 	f.result.Stats.Add(a.result.Stats)
@@ -192,7 +194,7 @@ func (f *follower) askOnce(ctx context.Context) error {
 func (f *follower) askStream(ctx context.Context) error {
 	var began time.Time
 	var reader *line.Reader
-	err := f.exchange(ctx, f.following, f.liveQuery(), func(_ http.Header, body io.Reader) error {
+	err := f.exchange(ctx, f.following, f.request.hop, f.liveQuery(), func(_ http.Header, body io.Reader) error {
 		began = time.Now()
 		unintelligible := f.failing && f.result.Failure.Reason == ReasonMalformed
 		if !unintelligible {

@@ -3,9 +3,12 @@ package proxy
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -66,15 +69,34 @@ type Handler struct {
 	// no bound; if negative, nothing is spilled.
 	SpillLimit int64
 
+	// Name is that of this instance in the Via header of what it asks. A
+	// request that has been here is answered 508, for it would go round for
+	// ever. If empty, a random one.
+	Name string
+
+	// Lookup finds the addresses of a host, for upstreams of which each address
+	// is asked. If nil, the system's resolver is used.
+	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+
+	// Began, if not nil, is told of each request before it is served. It must not
+	// block.
+	Began func(Request)
+
 	// Ended, if not nil, is told of each request that has ended. It must not block.
 	Ended func(Report)
 
 	// Failing, if not nil, is told of each failure of an upstream in a follow
 	// when it happens; Ended tells only how each was in the end. It must not block.
-	Failing func(r Request, upstream string, f *Failure)
+	Failing func(Request, Result)
+
+	// Arrived, if not nil, is told of the live lines of an upstream, block by
+	// block: how long before its arrival the last of them was logged, by the
+	// upstream's clock. It must not block.
+	Arrived func(upstream string, lag time.Duration)
 
 	init    sync.Once
-	clients []*client
+	name    string
+	sources []*source
 }
 
 // A Report says how a request ended.
@@ -83,6 +105,7 @@ type Report struct {
 	Status   int // 0 if the client left before there was one
 	Duration time.Duration
 	Missing  error    // why lines that had arrived could not be sent, nil if all were
+	Spilled  int64    // bytes
 	Results  []Result // of the upstreams that were asked and not given up
 }
 
@@ -120,27 +143,42 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "only GET is served here", http.StatusMethodNotAllowed)
 		return
 	}
-	start := time.Now()
-	recorder := &statusRecorder{ResponseWriter: w}
+	h.start()
 	r, err := ParseRequest(req.URL.Query())
-	var results []Result
-	if err != nil {
-		http.Error(recorder, err.Error(), http.StatusUnprocessableEntity)
-	} else {
-		results = h.serve(req.Context(), recorder, r)
-	}
-	if h.Ended != nil {
-		// A client that leaves is no failure of the upstreams given up for it.
-		results = slices.DeleteFunc(results, func(r Result) bool { return r.Failure != nil && r.Failure.Reason == reasonGone })
-		h.Ended(Report{r, recorder.status, time.Since(start), recorder.missing, results})
-	}
+	h.report(w, r, func(w *statusRecorder) []Result {
+		switch {
+		case beenAt(req.Header["Via"], h.name):
+			http.Error(w, "a loop: this request has been at this logmux before, for one of its upstreams leads back to it", http.StatusLoopDetected)
+		case err != nil:
+			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+		default:
+			r.hop = newHop(req.Header, h.name)
+			return h.serve(req.Context(), w, r)
+		}
+		return nil
+	})
 	if req.Context().Err() != nil {
 		panic(http.ErrAbortHandler)
 	}
 }
 
+// report lets a request be served and tells how it ended.
+func (h *Handler) report(w http.ResponseWriter, r Request, serve func(*statusRecorder) []Result) {
+	start := time.Now()
+	if h.Began != nil {
+		h.Began(r)
+	}
+	recorder := &statusRecorder{ResponseWriter: w}
+	results := serve(recorder)
+	if h.Ended != nil {
+		// A client that leaves is no failure of the upstreams given up for it.
+		results = slices.DeleteFunc(results, func(r Result) bool { return r.Failure != nil && r.Failure.Reason == reasonGone })
+		h.Ended(Report{r, recorder.status, time.Since(start), recorder.missing, recorder.spilled, results})
+	}
+}
+
 func (h *Handler) serve(ctx context.Context, w *statusRecorder, r Request) []Result {
-	clients := route(h.all(), r)
+	clients := route(h.clients(ctx), r)
 	if len(clients) == 0 {
 		refuse(w, r, http.StatusInternalServerError, nil)
 		return nil
@@ -154,21 +192,25 @@ func (h *Handler) serve(ctx context.Context, w *statusRecorder, r Request) []Res
 	return h.sorted(ctx, w, r, clients)
 }
 
-// all are the clients of all upstreams.
-func (h *Handler) all() []*client {
+// start makes of the fields what is needed to serve.
+func (h *Handler) start() {
 	h.init.Do(func() {
+		h.name = h.Name
+		if h.name == "" {
+			h.name = "logmux-" + strings.ToLower(rand.Text()[:10])
+		}
 		for i := range h.Upstreams {
-			h.clients = append(h.clients, newClient(&h.Upstreams[i], i))
+			h.sources = append(h.sources, newSource(&h.Upstreams[i], i, h.Lookup))
 		}
 	})
-	return h.clients
 }
 
 // CloseIdleConnections closes the connections to upstreams that no request
 // uses. A handler that is replaced by another is done with after this.
 func (h *Handler) CloseIdleConnections() {
-	for _, c := range h.all() {
-		c.closeIdleConnections()
+	h.start()
+	for _, s := range h.sources {
+		s.closeIdleConnections()
 	}
 }
 
@@ -201,11 +243,13 @@ func refuse(w http.ResponseWriter, r Request, status int, results []Result) {
 	fmt.Fprint(w, text)
 }
 
-// A statusRecorder remembers the status that was sent, and what was not.
+// A statusRecorder remembers the status that was sent, and what became of the
+// lines, for the report.
 type statusRecorder struct {
 	http.ResponseWriter
 	status  int
 	missing error
+	spilled int64
 }
 
 func (s *statusRecorder) WriteHeader(status int) {

@@ -22,6 +22,8 @@ type Request struct {
 
 	// Warnings overrides the handler's default where the request says so.
 	Warnings *bool
+
+	hop *hop // what comes along; nil where the request did not come by HTTP
 }
 
 // A ParameterError says which parameter of a request cannot be used, and why.
@@ -46,17 +48,8 @@ func ParseRequest(query url.Values) (Request, error) {
 	}
 	r := Request{Name: last("name"), Namespace: last("namespace"), Instance: last("instance")}
 	r.Follow, _ = strconv.ParseBool(last("follow"))
-	if r.Name == "" {
-		return r, &ParameterError{"name", "is required"}
-	}
-	for _, p := range []struct{ parameter, value, extra string }{
-		{"name", r.Name, "-_."},
-		{"namespace", r.Namespace, "-_."},
-		{"instance", r.Instance, "-_./:"},
-	} {
-		if i := strings.IndexFunc(p.value, func(c rune) bool { return !isAlphanumeric(c) && !strings.ContainsRune(p.extra, c) }); i >= 0 {
-			return r, &ParameterError{p.parameter, fmt.Sprintf("%q may hold only letters, digits and %s", p.value, p.extra)}
-		}
+	if err := r.check(); err != nil {
+		return r, err
 	}
 	if since := last("since"); since != "" {
 		t, err := time.Parse(time.RFC3339, since)
@@ -81,6 +74,23 @@ func ParseRequest(query url.Values) (Request, error) {
 		return r, &ParameterError{"warnings", fmt.Sprintf("%q is neither inline nor off", warnings)}
 	}
 	return r, nil
+}
+
+// check says what is wrong with the names of a request.
+func (r *Request) check() error {
+	if r.Name == "" {
+		return &ParameterError{"name", "is required"}
+	}
+	for _, p := range []struct{ parameter, value, extra string }{
+		{"name", r.Name, "-_."},
+		{"namespace", r.Namespace, "-_."},
+		{"instance", r.Instance, "-_./:"},
+	} {
+		if i := strings.IndexFunc(p.value, func(c rune) bool { return !isAlphanumeric(c) && !strings.ContainsRune(p.extra, c) }); i >= 0 {
+			return &ParameterError{p.parameter, fmt.Sprintf("%q may hold only letters, digits and %s", p.value, p.extra)}
+		}
+	}
+	return nil
 }
 
 func isAlphanumeric(c rune) bool {

@@ -19,13 +19,15 @@ const (
 
 // A Result is what an upstream made of a request.
 type Result struct {
-	Upstream string
-	Ordered  bool // the upstream is said to be
-	Outcome  Outcome
-	Failure  *Failure // of a failed one
-	Stats    line.Stats
-	ToHeader time.Duration // from the start to the response's header, 0 without one
-	Duration time.Duration // from the start to the end
+	Upstream   string // its name, and its address where that is one of several
+	Configured string // its name in Handler.Upstreams
+	Ordered    bool   // the upstream is said to be
+	Outcome    Outcome
+	Failure    *Failure // of a failed one
+	Stats      line.Stats
+	Retries    int64         // exchanges that were tried again before an answer began
+	ToHeader   time.Duration // from the start to the response's header, 0 without one
+	Duration   time.Duration // from the start to the end
 
 	// Of a follow: how often the upstream was asked for live lines; the lines
 	// that came again and were left out; those left out because they were older

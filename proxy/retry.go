@@ -22,6 +22,11 @@ func retrying(transport http.RoundTripper, retry Retry) *retryablehttp.Client {
 			// Credentials must not follow a redirect to another host.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
+		RequestLogHook: func(_ retryablehttp.Logger, req *http.Request, attempt int) {
+			if retries, ok := req.Context().Value(retriesKey{}).(*int64); ok && attempt > 0 {
+				*retries++
+			}
+		},
 		RetryMax:   retry.Max,
 		CheckRetry: worthRetrying,
 		Backoff: func(_, _ time.Duration, attempt int, resp *http.Response) time.Duration {
@@ -29,6 +34,15 @@ func retrying(transport http.RoundTripper, retry Retry) *retryablehttp.Client {
 		},
 		ErrorHandler: retryablehttp.PassthroughErrorHandler, // the last answer as it is
 	}
+}
+
+type retriesKey struct{}
+
+// countRetries makes the exchanges under ctx count theirs. retryablehttp tells of
+// them only with the request, so that it is the context that knows whose they
+// are. They are counted in the goroutine that asks.
+func countRetries(ctx context.Context, retries *int64) context.Context {
+	return context.WithValue(ctx, retriesKey{}, retries)
 }
 
 func worthRetrying(ctx context.Context, resp *http.Response, err error) (bool, error) {
@@ -39,11 +53,7 @@ func worthRetrying(ctx context.Context, resp *http.Response, err error) (bool, e
 		reason := failed(ctx, err).Reason
 		return reason == ReasonDial || reason == ReasonTruncated, nil
 	}
-	switch resp.StatusCode {
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return true, nil
-	}
-	return false, nil
+	return gatewayFailed(resp.StatusCode), nil
 }
 
 // wait is how long to wait after a try that failed: full jitter, or what the

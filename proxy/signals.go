@@ -38,7 +38,7 @@ func (f *follow) changed(from *follower) {
 
 // note takes a signal into account.
 func (f *follow) note(s *signal) {
-	if s.settled || s.failure != nil {
+	if (s.settled || s.failure != nil) && !slices.Contains(f.left, s.from) {
 		backlog := f.states[s.from]
 		if !s.backlog && backlog.Duration > 0 {
 			// Its backlog stays known; only how the upstream is has changed.
@@ -63,7 +63,7 @@ func (f *follow) note(s *signal) {
 // report tells the operator of a failure, whatever the client is told.
 func (f *follow) report(s *signal) {
 	if s.failure != nil && s.failure.Reason != reasonGone && f.Failing != nil {
-		f.Failing(f.request, s.from.Name, s.failure)
+		f.Failing(f.request, s.state)
 	}
 }
 

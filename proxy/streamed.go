@@ -17,7 +17,7 @@ func (h *Handler) streamed(ctx context.Context, w http.ResponseWriter, r Request
 	// deadline, on the other hand, is still to be sent.
 	ctx, hangUp := context.WithCancel(ctx)
 	defer hangUp()
-	reading, cancel := h.deadline(ctx)
+	reading, cancel := h.deadline(ctx, r.totalTimeout())
 	defer cancel()
 
 	blocks := make([]chan *merge.Block, len(clients))
@@ -28,7 +28,9 @@ func (h *Handler) streamed(ctx context.Context, w http.ResponseWriter, r Request
 		to := blocks[i]
 		defer close(to) // after the only sender's last
 		opts := line.Options{BlockSize: blockSize(len(clients))}
-		return c.collect(reading, r, opts, answering, func(b *merge.Block) error {
+		reading, begun, end := beginWithin(reading, r.headerTimeout())
+		defer end()
+		return c.collect(reading, r, opts, func() { begun(); answering() }, func(b *merge.Block) error {
 			select {
 			case to <- b:
 				return nil

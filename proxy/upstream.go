@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"cmp"
+	"crypto/tls"
 	"net/http"
 	"net/url"
 	"time"
@@ -34,6 +35,18 @@ type Upstream struct {
 	// Header is sent with each request.
 	Header http.Header
 
+	// Authorization, if not nil, returns the value of each request's
+	// Authorization header. It is asked anew each time, for secrets change.
+	Authorization func() (string, error)
+
+	// ForwardAuthorization sends the Authorization header of the request that
+	// is answered. Nothing else of what a client sends goes to an upstream.
+	ForwardAuthorization bool
+
+	// TLS, if not nil, returns the settings of the next connection, which are
+	// not modified. Where they name no server, that of URL is used.
+	TLS func() (*tls.Config, error)
+
 	// DialTimeout bounds connecting, and the TLS handshake. If zero, 3 s.
 	DialTimeout time.Duration
 
@@ -47,6 +60,10 @@ type Upstream struct {
 	// Retry says how often a request is tried again that failed before the
 	// first byte of an answer. If zero, never.
 	Retry Retry
+
+	// Breaker says when an upstream that fails is not asked for a while. If
+	// zero, it always is.
+	Breaker Breaker
 
 	// Ordered says that bounded answers are ascending by timestamp. Where all
 	// upstreams are ordered, lines are sent while they arrive.
@@ -115,6 +132,16 @@ type Retry struct {
 	MinWait, MaxWait time.Duration
 }
 
+// Breaker bounds what an upstream that is down costs. Failures are those before
+// the first byte of an answer: of dial and tls, timeouts, and statuses 502 to 504.
+type Breaker struct {
+	// Failures is how many in a row open it. If zero, it is never open.
+	Failures int
+	// OpenFor is how long the upstream is not asked then, until one request
+	// is let through to try. If zero, 10 s.
+	OpenFor time.Duration
+}
+
 // A TailMode is what a provider does with a request for the last N lines.
 type TailMode string
 
@@ -144,6 +171,7 @@ const (
 	defaultPollInterval   = 2 * time.Second
 	defaultAbsentInterval = 10 * time.Second
 	defaultOverlap        = 5 * time.Second
+	defaultOpenFor        = 10 * time.Second
 )
 
 func (u *Upstream) dialTimeout() time.Duration { return cmp.Or(u.DialTimeout, defaultDialTimeout) }
@@ -157,4 +185,5 @@ func (u *Upstream) pollInterval() time.Duration {
 func (u *Upstream) absentInterval() time.Duration {
 	return cmp.Or(u.AbsentInterval, defaultAbsentInterval)
 }
+func (b *Breaker) openFor() time.Duration  { return cmp.Or(b.OpenFor, defaultOpenFor) }
 func (u *Upstream) overlap() time.Duration { return max(cmp.Or(u.Overlap, defaultOverlap), 0) }

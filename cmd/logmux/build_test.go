@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"net/url"
 	"reflect"
 	"slices"
@@ -12,12 +13,13 @@ import (
 	"github.com/openfaas-logmux/logmux/proxy"
 )
 
-// notForTheProxy are the keys that mean nothing to it.
-var notForTheProxy = []string{
-	"server.listen",           // serve's
-	"server.shutdown_timeout", // internal/server's
-	"kind",                    // only chooses defaults
+// notBuilt are the keys that mean nothing to what is made of a config.
+var notBuilt = []string{
+	"server.listen", // the daemon's
+	"kind",          // only chooses defaults
 }
+
+var logger = slog.New(slog.DiscardHandler)
 
 // A key is one of the config, which set gives another value than the zero one.
 type key struct {
@@ -99,19 +101,26 @@ func plain() *config.Config {
 	return &config.Config{Upstreams: []config.Upstream{{URL: &url.URL{}}}}
 }
 
-func TestEveryKeyReachesTheProxy(t *testing.T) {
-	without := handler(plain())
+func TestEveryKeyIsOfUse(t *testing.T) {
+	build := func(cfg *config.Config) []any { return []any{handler(cfg, logger), site(cfg, "name", logger)} }
+	without := build(plain())
 	for _, key := range keys(t) {
 		cfg := plain()
 		key.set(cfg)
-		reaches := !reflect.DeepEqual(handler(cfg), without)
-		switch excepted := slices.Contains(notForTheProxy, key.name); {
-		case !reaches && !excepted:
-			t.Errorf("%s does not reach the proxy", key.name)
-		case reaches && excepted:
-			t.Errorf("%s reaches the proxy: take it off notForTheProxy", key.name)
+		used := !reflect.DeepEqual(build(cfg), without)
+		switch excepted := slices.Contains(notBuilt, key.name); {
+		case !used && !excepted:
+			t.Errorf("%s is not used", key.name)
+		case used && excepted:
+			t.Errorf("%s is used: take it off notBuilt", key.name)
 		}
 	}
+}
+
+// daemons are the fields that the daemon sets, and those that its config has no word for.
+var daemons = []string{
+	"Handler.Name", "Handler.Lookup", "Handler.Stopping",
+	"Handler.Began", "Handler.Ended", "Handler.Failing", "Handler.Arrived",
 }
 
 // The other way round: whatever the proxy can be told, the config tells it.
@@ -120,9 +129,14 @@ func TestEveryFieldOfTheProxyIsSet(t *testing.T) {
 	for _, key := range keys(t) {
 		key.set(cfg)
 	}
-	h := handler(cfg)
+	h := handler(cfg, logger)
 	for _, name := range zeroFields(reflect.ValueOf(h).Elem(), "Handler") {
-		if name != "Handler.Ended" && name != "Handler.Failing" && name != "Handler.Stopping" { // serve's own
+		if !slices.Contains(daemons, name) {
+			t.Errorf("%s is not set", name)
+		}
+	}
+	for _, name := range zeroFields(reflect.ValueOf(site(cfg, "name", logger)).Elem(), "Site") {
+		if name != "Site.Logs" && name != "Site.Close" { // the daemon's
 			t.Errorf("%s is not set", name)
 		}
 	}
@@ -152,7 +166,7 @@ func TestValuesAreTheSame(t *testing.T) {
 	for _, key := range keys(t) {
 		key.set(cfg)
 	}
-	u, c := handler(cfg).Upstreams[0], cfg.Upstreams[0]
+	u, c := handler(cfg, logger).Upstreams[0], cfg.Upstreams[0]
 	for _, tt := range []struct {
 		key       string
 		got, want any
@@ -164,8 +178,8 @@ func TestValuesAreTheSame(t *testing.T) {
 		{"tail_mode", u.TailMode, proxy.TailAll},
 		{"match", u.Match, proxy.Match{Namespaces: []string{"seven"}, Names: []string{"seven"}}},
 		{"max_line_bytes", u.MaxLineBytes, 7 << 20},
-		{"warnings", handler(cfg).NoWarnings, true},
-		{"memory_limit", handler(cfg).Shared.Limit, cfg.Server.MemoryLimit},
+		{"warnings", handler(cfg, logger).NoWarnings, true},
+		{"memory_limit", handler(cfg, logger).Shared.Limit, cfg.Server.MemoryLimit},
 	} {
 		if !reflect.DeepEqual(tt.got, tt.want) {
 			t.Errorf("%s: got %v, want %v", tt.key, tt.got, tt.want)
@@ -179,7 +193,7 @@ func TestEveryTailModeIsKnown(t *testing.T) {
 		config.TailOldest: proxy.TailOldest,
 		config.TailAll:    proxy.TailAll,
 	} {
-		if got := upstream(&config.Upstream{Settings: config.Settings{Traits: config.Traits{TailMode: from}}}).TailMode; got != want {
+		if got := upstream(&config.Upstream{Settings: config.Settings{Traits: config.Traits{TailMode: from}}}, logger).TailMode; got != want {
 			t.Errorf("%s: got %q, want %q", from, got, want)
 		}
 	}

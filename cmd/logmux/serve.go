@@ -5,13 +5,14 @@ import (
 	"flag"
 	"io"
 	"log/slog"
-	"net"
 	"os"
+	"os/signal"
 	"runtime/debug"
+	"syscall"
 
-	"github.com/openfaas-logmux/logmux/internal/config"
-	"github.com/openfaas-logmux/logmux/internal/metrics"
-	"github.com/openfaas-logmux/logmux/internal/server"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/openfaas-logmux/logmux/internal/watch"
 	"github.com/openfaas-logmux/logmux/proxy"
 )
 
@@ -27,45 +28,34 @@ func serve(ctx context.Context, args []string, stderr io.Writer) error {
 	if *file == "" {
 		return &usageError{"serve: --config FILE is missing"}
 	}
-	cfg, err := config.Load(*file)
-	if err != nil {
-		return err
-	}
 	if os.Getenv("GOGC") == "" {
 		// Most memory is in pooled buffers, so that collecting is cheap; what
 		// idle follows hold is mainly stacks, which shrink with each collection.
 		debug.SetGCPercent(gcPercent)
 	}
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
-	counters := metrics.New(currentVersion())
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	watcher := watch.New(*file) // before the file is read, or a change could be missed
+	watcher.Failed = func(err error) { logger.Warn("changes of the config may be noticed late", "error", err) }
 
-	logs := handler(cfg)
-	for i := range logs.Upstreams {
-		counters.Expect(logs.Upstreams[i].Name)
-	}
-	logs.Stopping = ctx // follows end at once, bounded requests may finish
-	logs.Ended = func(r proxy.Report) {
-		counters.Count(r)
-		logFailures(logger, r)
-	}
-	logs.Failing = func(r proxy.Request, upstream string, f *proxy.Failure) {
-		counters.CountFollowFailure(upstream, f.Reason)
-		logger.Warn("upstream failed in a follow", "upstream", upstream, "reason", string(f.Reason), "error", f.Err, "function", r.Name)
-	}
-	listener, err := net.Listen("tcp", cfg.Server.Listen)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	d := newDaemon(ctx, *file, logger)
+	listener, err := d.start()
 	if err != nil {
 		return err
 	}
-	s := &server.Server{
-		Logs:            logs,
-		Metrics:         counters.Handler(),
-		WriteTimeout:    cfg.Server.WriteTimeout,
-		ShutdownTimeout: cfg.Server.ShutdownTimeout,
-		Logger:          logger,
-	}
-	logger.Info("serving", "address", listener.Addr().String(), "upstreams", len(cfg.Upstreams), "version", currentVersion())
-	defer logs.CloseIdleConnections()
-	return s.Run(ctx, listener)
+	var group errgroup.Group
+	group.Go(func() error { return d.reloads(ctx, watcher, hangups) })
+	group.Go(func() error {
+		defer stop() // also where it is the listener that broke
+		return d.server.Run(ctx, listener)
+	})
+	err = group.Wait()
+	_ = d.lookups.Wait() // they return none
+	return err
 }
 
 // logFailures writes one line for each upstream that failed a request.

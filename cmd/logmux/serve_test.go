@@ -55,8 +55,8 @@ func (j *journal) String() string {
 	return j.text.String()
 }
 
-// A daemon is `logmux serve` under way.
-type daemon struct {
+// A process is `logmux serve` under way.
+type process struct {
 	t       *testing.T
 	url     string
 	client  *http.Client
@@ -65,12 +65,12 @@ type daemon struct {
 	stderr  *journal
 }
 
-// startServe runs the daemon with a config that has no listen address.
-func startServe(t *testing.T, server, upstreams string) *daemon {
+// startServe runs it with a config that has no listen address.
+func startServe(t *testing.T, server, upstreams string) *process {
 	t.Helper()
 	file := write(t, fmt.Sprintf("server: {listen: '127.0.0.1:0'%s}\nupstreams:\n%s", server, upstreams))
 	ctx, cancel := context.WithCancel(t.Context())
-	d := &daemon{
+	d := &process{
 		t:       t,
 		client:  &http.Client{Transport: &http.Transport{}, Timeout: limit},
 		sigterm: cancel,
@@ -104,7 +104,7 @@ type reply struct {
 	err    error
 }
 
-func (d *daemon) do(method, path string) reply {
+func (d *process) do(method, path string) reply {
 	req, err := http.NewRequestWithContext(d.t.Context(), method, d.url+path, nil)
 	if err != nil {
 		return reply{err: err}
@@ -118,7 +118,7 @@ func (d *daemon) do(method, path string) reply {
 	return reply{resp.StatusCode, resp.Header, string(body), err}
 }
 
-func (d *daemon) get(path string) reply { return d.do(http.MethodGet, path) }
+func (d *process) get(path string) reply { return d.do(http.MethodGet, path) }
 
 // provider serves a sample provider until the test ends, and returns its
 // entry in a config.
@@ -146,7 +146,7 @@ func hanging(t *testing.T) (entry string, asked <-chan struct{}, letGo context.C
 }
 
 // begin sends a log request that a hanging provider takes.
-func (d *daemon) begin(asked <-chan struct{}) <-chan reply {
+func (d *process) begin(asked <-chan struct{}) <-chan reply {
 	d.t.Helper()
 	got := make(chan reply, 1)
 	go func() { got <- d.get("/system/logs?name=f") }()

@@ -64,13 +64,8 @@ func Run(ctx context.Context, o Options) error {
 	logs := newProxy(ctx, providers)
 	logs.Ended = counters.Count
 	defer logs.CloseIdleConnections()
-	s := &server.Server{
-		Logs:            logs,
-		Metrics:         counters.Handler(),
-		WriteTimeout:    writeTimeout,
-		ShutdownTimeout: shutdownTimeout,
-		Logger:          slog.New(slog.DiscardHandler),
-	}
+	s := &server.Server{Metrics: counters.Handler(), Logger: slog.New(slog.DiscardHandler)}
+	s.Swap(&server.Site{Logs: logs, WriteTimeout: writeTimeout, ShutdownTimeout: shutdownTimeout})
 	client := newClient(listener.Addr())
 	defer client.close()
 	show := &show{providers: providers, client: client, print: newPrinter(o.Out, providers, wantsColour(o.Out))}

@@ -29,6 +29,8 @@ type Metrics struct {
 	repeated  *prometheus.CounterVec
 	replayed  *prometheus.CounterVec
 	late      *prometheus.CounterVec
+	reloaded  prometheus.Gauge
+	reloadAt  prometheus.Gauge
 }
 
 // New returns metrics of which nothing is counted yet.
@@ -49,18 +51,25 @@ func New(version string) *Metrics {
 		replayed:  counter("logmux_upstream_replayed_lines_total", "Lines that only a further request of a follow brought, older than what is remembered, and that were left out.", "upstream"),
 		late:      counter("logmux_upstream_late_lines_total", "Live lines that came after a later one was sent.", "upstream"),
 	}
+	m.reloaded = gauge("logmux_config_last_reload_successful", "Whether the last reload of the config was one: 1, or 0 if the file was not valid and the config before stays in use.")
+	m.reloadAt = gauge("logmux_config_last_reload_success_timestamp_seconds", "When the config in use was taken.")
+	m.Reloaded(true) // at the start
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "logmux_build_info", Help: "Always 1; the version is a label.",
 		ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.duration, m.upstreams, m.header, m.lines, m.bytes, m.malformed, m.disorder, m.failures, m.askings, m.repeated, m.replayed, m.late, build,
+	m.registry.MustRegister(m.requests, m.duration, m.upstreams, m.header, m.lines, m.bytes, m.malformed, m.disorder, m.failures, m.askings, m.repeated, m.replayed, m.late, m.reloaded, m.reloadAt, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
 func counter(name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+}
+
+func gauge(name, help string) prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
 }
 
 func histogram(name, help string) prometheus.HistogramOpts {
@@ -97,23 +106,33 @@ func (m *Metrics) CountFollowFailure(upstream string, reason proxy.Reason) {
 	m.failures.WithLabelValues(upstream, string(reason)).Inc()
 }
 
+// Reloaded notes how a reload of the config has ended.
+func (m *Metrics) Reloaded(ok bool) {
+	if !ok {
+		m.reloaded.Set(0)
+		return
+	}
+	m.reloaded.Set(1)
+	m.reloadAt.SetToCurrentTime()
+}
+
 func (m *Metrics) countUpstream(r *proxy.Result) {
 	reason := ""
 	if r.Failure != nil {
 		reason = string(r.Failure.Reason)
 	}
-	m.upstreams.WithLabelValues(r.Upstream, string(r.Outcome), reason).Inc()
+	m.upstreams.WithLabelValues(r.Configured, string(r.Outcome), reason).Inc()
 	if r.ToHeader > 0 {
-		m.header.WithLabelValues(r.Upstream).Observe(r.ToHeader.Seconds())
+		m.header.WithLabelValues(r.Configured).Observe(r.ToHeader.Seconds())
 	}
-	m.lines.WithLabelValues(r.Upstream).Add(float64(r.Stats.Lines))
-	m.bytes.WithLabelValues(r.Upstream).Add(float64(r.Stats.Bytes))
-	m.malformed.WithLabelValues(r.Upstream).Add(float64(r.Stats.Malformed))
-	m.askings.WithLabelValues(r.Upstream).Add(float64(r.Askings))
-	m.repeated.WithLabelValues(r.Upstream).Add(float64(r.Suppressed))
-	m.replayed.WithLabelValues(r.Upstream).Add(float64(r.Replayed))
-	m.late.WithLabelValues(r.Upstream).Add(float64(r.Late))
+	m.lines.WithLabelValues(r.Configured).Add(float64(r.Stats.Lines))
+	m.bytes.WithLabelValues(r.Configured).Add(float64(r.Stats.Bytes))
+	m.malformed.WithLabelValues(r.Configured).Add(float64(r.Stats.Malformed))
+	m.askings.WithLabelValues(r.Configured).Add(float64(r.Askings))
+	m.repeated.WithLabelValues(r.Configured).Add(float64(r.Suppressed))
+	m.replayed.WithLabelValues(r.Configured).Add(float64(r.Replayed))
+	m.late.WithLabelValues(r.Configured).Add(float64(r.Late))
 	if r.Ordered {
-		m.disorder.WithLabelValues(r.Upstream).Add(float64(r.Stats.Disorder))
+		m.disorder.WithLabelValues(r.Configured).Add(float64(r.Stats.Disorder))
 	}
 }

@@ -26,7 +26,10 @@ func TestFiles(t *testing.T) {
 				}
 				documents(t, b)
 				if strings.HasPrefix(b, "upstreams:") || strings.HasPrefix(b, "server:") {
-					text := strings.ReplaceAll(b, "spill_dir: /spill", "spill_dir: "+t.TempDir())
+					text := withFiles(t, b)
+					if strings.HasPrefix(b, "server:") && !strings.Contains(b, "upstreams:") {
+						text += "upstreams: [{name: some, url: 'http://127.0.0.1:1'}]\n"
+					}
 					if _, err := config.Parse(page, []byte(text)); err != nil {
 						t.Error(err)
 					}

@@ -17,7 +17,7 @@ func TestPatientConn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
 		defer theirs.Close()
-		conn := &patientConn{ours, time.Minute}
+		conn := newPatientConn(ours, 0, time.Minute)
 		text := bytes.Repeat([]byte("x"), 10)
 		written := make(chan error, 1)
 		go func() {

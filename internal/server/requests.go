@@ -2,8 +2,8 @@ package server
 
 import "sync"
 
-// requests counts the log requests under way, so that the process can wait for
-// them before it ends.
+// requests counts those under way, so that the process can wait for them before
+// it ends.
 type requests struct {
 	mu     sync.Mutex
 	n      int

@@ -1,56 +1,168 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
-// retryAfter is what a client that is turned away is told to wait, in seconds:
-// about as long as a replacement takes to be ready.
-const retryAfter = "5"
+const (
+	// shutdownRetryAfter is about as long as a replacement takes to be ready.
+	shutdownRetryAfter = 5 * time.Second
 
-func (s *Server) routes() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("/system/logs", s.logs)
-	mux.Handle("/healthz", only(s.healthz, http.MethodGet, http.MethodHead))
-	mux.Handle("/readyz", only(s.readyz, http.MethodGet, http.MethodHead))
-	mux.Handle("/metrics", only(s.Metrics.ServeHTTP, http.MethodGet))
-	return mux
+	// maxRetryAfter keeps a client that is turned away from staying away.
+	maxRetryAfter = 30 * time.Second
+
+	// maxQuery bounds the query of a log request, in bytes. A longest one that
+	// makes sense is far below.
+	maxQuery = 8 << 10
+)
+
+// serveHTTP finds who answers. http.ServeMux would redirect what is not clean,
+// and a passthrough has to hand it on as it is.
+func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		// Of logmux's own, no answer waits for a body.
+		w.Header().Set("Connection", "close")
+		defer linger(w)
+	}
+	switch r.URL.Path {
+	case "/healthz":
+		only(s.healthz, http.MethodGet, http.MethodHead)(w, r)
+	case "/readyz":
+		only(s.readyz, http.MethodGet, http.MethodHead)(w, r)
+	default:
+		s.serveSite(w, r)
+	}
+}
+
+// serveSite answers by the current site, to those who may ask.
+func (s *Server) serveSite(w http.ResponseWriter, r *http.Request) {
+	site := s.sites.enter()
+	if site == nil {
+		unavailable(w, errUnready, shutdownRetryAfter)
+		return
+	}
+	defer s.sites.leave(site)
+	if conn, ok := r.Context().Value(connKey{}).(*patientConn); ok {
+		conn.timeout.Store(int64(site.writeTimeout()))
+	}
+	switch {
+	case site.TLS != nil && r.TLS == nil:
+		// A connection from before there was TLS.
+		w.Header().Set("Connection", "close")
+		http.Error(w, "only HTTPS is served here", http.StatusBadRequest)
+	case site.Authorized != nil && !site.Authorized(r):
+		w.Header().Set("WWW-Authenticate", `Basic realm="Restricted"`)
+		http.Error(w, "invalid credentials", http.StatusUnauthorized)
+	default:
+		s.route(site, r)(w, r)
+	}
+}
+
+func (s *Server) route(site *tenure, r *http.Request) http.HandlerFunc {
+	switch path := r.URL.Path; {
+	case path == "/metrics" && s.Metrics != nil:
+		return only(s.Metrics.ServeHTTP, http.MethodGet)
+	case path == "/system/logs" && site.Logs != nil:
+		return only(s.logs(site), http.MethodGet)
+	case path == "/-/reload" && site.ReloadEndpoint && s.Reload != nil:
+		return only(s.drained(s.reload), http.MethodPost)
+	case site.Passthrough != nil:
+		return s.drained(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Del("Connection")
+			site.Passthrough.ServeHTTP(w, r)
+		})
+	}
+	return http.NotFound
 }
 
 // only refuses other methods.
-func only(next http.HandlerFunc, methods ...string) http.Handler {
-	allow := strings.Join(methods, ", ")
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func only(next http.HandlerFunc, methods ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		if !slices.Contains(methods, r.Method) {
+			allow := strings.Join(methods, ", ")
 			w.Header().Set("Allow", allow)
 			http.Error(w, "only "+allow+" is served here", http.StatusMethodNotAllowed)
 			return
 		}
 		next(w, r)
+	}
+}
+
+// drained counts requests that a shutdown waits for, and refuses those that
+// come after its beginning.
+func (s *Server) drained(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !s.requests.enter() {
+			unavailable(w, errStopping, shutdownRetryAfter)
+			return
+		}
+		defer s.requests.leave()
+		next(w, r)
+	}
+}
+
+// logs serves a log request when it is its turn.
+func (s *Server) logs(site *tenure) http.HandlerFunc {
+	return s.drained(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.URL.RawQuery) > maxQuery {
+			http.Error(w, fmt.Sprintf("the query is longer than %d bytes", maxQuery), http.StatusRequestURITooLong)
+			return
+		}
+		if r.ContentLength != 0 {
+			defer discard(w, r)()
+		}
+		switch err := s.limit.enter(r.Context(), site.MaxQueueWait); {
+		case err == nil:
+			defer s.limit.leave()
+			site.Logs.ServeHTTP(w, r)
+		case errors.Is(err, errStopping):
+			unavailable(w, err, shutdownRetryAfter)
+		case errors.Is(err, errBusy):
+			unavailable(w, err, site.MaxQueueWait)
+		default: // the client left
+			panic(http.ErrAbortHandler)
+		}
 	})
 }
 
-func (s *Server) logs(w http.ResponseWriter, r *http.Request) {
-	if !s.requests.enter() {
-		w.Header().Set("Retry-After", retryAfter)
-		http.Error(w, "logmux is shutting down", http.StatusServiceUnavailable)
+// reload reads the config anew. The error is for the one who asked for it.
+func (s *Server) reload(w http.ResponseWriter, _ *http.Request) {
+	if err := s.Reload(); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	defer s.requests.leave()
-	s.Logs.ServeHTTP(w, r)
+	fmt.Fprintln(w, "reloaded")
+}
+
+// unavailable asks a client to come again.
+func unavailable(w http.ResponseWriter, why error, after time.Duration) {
+	after = min(max(after, time.Second), maxRetryAfter)
+	seconds := int((after + time.Second - 1) / time.Second)
+	w.Header().Set("Retry-After", strconv.Itoa(seconds))
+	http.Error(w, why.Error(), http.StatusServiceUnavailable)
 }
 
 // healthz answers while the process lives.
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }
 
-// readyz answers 200 while new log requests are taken.
+var errUnready = errors.New("no config is loaded yet")
+
+// readyz answers 200 while new requests are taken.
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
-	if s.requests.draining() {
-		http.Error(w, "shutting down", http.StatusServiceUnavailable)
-		return
+	site := s.sites.enter()
+	defer s.sites.leave(site)
+	switch {
+	case s.requests.draining():
+		unavailable(w, errStopping, shutdownRetryAfter)
+	case site == nil:
+		unavailable(w, errUnready, shutdownRetryAfter)
+	default:
+		fmt.Fprintln(w, "ok")
 	}
-	fmt.Fprintln(w, "ok")
 }

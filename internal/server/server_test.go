@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,39 +18,47 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// limit is how long a test waits for what must come soon.
-const limit = 10 * time.Second
+// soon is how long a test waits for what must come soon.
+const soon = 10 * time.Second
 
 // A daemon is a Server that runs.
 type daemon struct {
-	t      *testing.T
-	url    string
-	client *http.Client
-	stop   context.CancelFunc
-	ended  chan error
+	*Server
+	t       *testing.T
+	address string
+	url     string
+	client  *http.Client
+	stop    context.CancelFunc
+	ended   chan error
 }
 
-// start runs a server until the test ends.
-func start(t *testing.T, s *Server) *daemon {
+// start serves a site until the test ends.
+func start(t *testing.T, site *Site) *daemon {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	return startServer(t, &Server{}, site)
+}
+
+func startServer(t *testing.T, s *Server, site *Site) *daemon {
+	t.Helper()
+	l := listen(t)
 	if s.Metrics == nil {
 		s.Metrics = answer("metrics")
 	}
-	s.WriteTimeout = limit
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)
 	}
+	if site != nil {
+		s.Swap(site)
+	}
 	ctx, stop := context.WithCancel(t.Context())
 	d := &daemon{
-		t:      t,
-		url:    "http://" + l.Addr().String(),
-		client: &http.Client{Transport: &http.Transport{}, Timeout: limit},
-		stop:   stop,
-		ended:  make(chan error, 1),
+		Server:  s,
+		t:       t,
+		address: l.Addr().String(),
+		url:     "http://" + l.Addr().String(),
+		client:  &http.Client{Transport: &http.Transport{}, Timeout: soon},
+		stop:    stop,
+		ended:   make(chan error, 1),
 	}
 	done := make(chan struct{})
 	go func() {
@@ -64,6 +73,15 @@ func start(t *testing.T, s *Server) *daemon {
 	return d
 }
 
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
 func answer(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, text) }
 }
@@ -72,10 +90,20 @@ func within[T any](t *testing.T, c <-chan T) (v T) {
 	t.Helper()
 	select {
 	case v = <-c:
-	case <-time.After(limit):
-		t.Fatalf("not within %v", limit)
+	case <-time.After(soon):
+		t.Fatalf("not within %v", soon)
 	}
 	return v
+}
+
+// eventually waits for what no channel tells.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for start := time.Now(); !holds(); time.Sleep(time.Millisecond) {
+		if time.Since(start) > soon {
+			t.Fatalf("not within %v: %s", soon, what)
+		}
+	}
 }
 
 // A reply is a response whose body was read.
@@ -91,6 +119,12 @@ func (d *daemon) do(method, path string) reply {
 	if err != nil {
 		return reply{err: err}
 	}
+	return d.send(req)
+}
+
+func (d *daemon) get(path string) reply { return d.do(http.MethodGet, path) }
+
+func (d *daemon) send(req *http.Request) reply {
 	resp, err := d.client.Do(req)
 	if err != nil {
 		return reply{err: err}
@@ -100,28 +134,44 @@ func (d *daemon) do(method, path string) reply {
 	return reply{resp.StatusCode, resp.Header, string(body), err}
 }
 
+// dial opens a connection for a client that is not as it should be.
+func (d *daemon) dial() net.Conn {
+	d.t.Helper()
+	conn, err := net.DialTimeout("tcp", d.address, soon)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(soon))
+	return conn
+}
+
+const logsPath = "/system/logs?name=f"
+
 // begin sends a log request that a hanging handler takes.
 func (d *daemon) begin(taken <-chan struct{}) <-chan reply {
 	d.t.Helper()
-	got := make(chan reply, 1)
-	go func() { got <- d.do(http.MethodGet, "/system/logs?name=f") }()
+	got := d.sendLogs()
 	within(d.t, taken)
 	return got
 }
 
-// drained waits until the server refuses new requests.
-func (d *daemon) drained() {
-	d.t.Helper()
-	for start := time.Now(); d.do(http.MethodGet, "/readyz").code != http.StatusServiceUnavailable; {
-		if time.Since(start) > limit {
-			d.t.Fatal("still ready")
-		}
-	}
+func (d *daemon) sendLogs() <-chan reply {
+	got := make(chan reply, 1)
+	go func() { got <- d.get(logsPath) }()
+	return got
 }
 
-// hanging takes one request and answers once it is let go, or its context ends.
+// drains waits until the server refuses new requests.
+func (d *daemon) drains() {
+	d.t.Helper()
+	eventually(d.t, "the server drains", func() bool { return d.get("/readyz").code == http.StatusServiceUnavailable })
+}
+
+// hanging takes requests and answers them once they are let go, or their
+// context ends.
 func hanging() (handler http.Handler, taken <-chan struct{}, letGo context.CancelFunc) {
-	took := make(chan struct{}, 1)
+	took := make(chan struct{}, 1000)
 	gone, letGo := context.WithCancel(context.Background())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		took <- struct{}{}
@@ -133,49 +183,42 @@ func hanging() (handler http.Handler, taken <-chan struct{}, letGo context.Cance
 	}), took, letGo
 }
 
-func TestRoutes(t *testing.T) {
-	d := start(t, &Server{Logs: answer("logs")})
-	for _, tt := range []struct {
-		method, path string
-		code         int
-		body, allow  string
-	}{
-		{"GET", "/system/logs?name=f", 200, "logs", ""},
-		{"GET", "/healthz", 200, "ok\n", ""},
-		{"HEAD", "/healthz", 200, "", ""},
-		{"POST", "/healthz", 405, "only GET, HEAD is served here\n", "GET, HEAD"},
-		{"GET", "/readyz", 200, "ok\n", ""},
-		{"HEAD", "/readyz", 200, "", ""},
-		{"PUT", "/readyz", 405, "only GET, HEAD is served here\n", "GET, HEAD"},
-		{"GET", "/metrics", 200, "metrics", ""},
-		{"HEAD", "/metrics", 405, "", "GET"},
-		{"DELETE", "/metrics", 405, "only GET is served here\n", "GET"},
-		{"GET", "/", 404, "404 page not found\n", ""},
-		{"GET", "/system/logs/", 404, "404 page not found\n", ""},
-	} {
-		t.Run(tt.method+tt.path, func(t *testing.T) {
-			got := d.do(tt.method, tt.path)
-			if got.err != nil || got.code != tt.code || got.body != tt.body || got.header.Get("Allow") != tt.allow {
-				t.Errorf("got %+v, want %d %q Allow %q", got, tt.code, tt.body, tt.allow)
-			}
-		})
-	}
+// A journal is a log that can be read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
 }
 
 func TestRequestsFinishWhileNewOnesAreRefused(t *testing.T) {
 	logs, taken, letGo := hanging()
 	defer letGo()
-	d := start(t, &Server{Logs: logs, ShutdownTimeout: limit})
+	d := start(t, &Site{Logs: logs, Passthrough: answer("passed"), ShutdownTimeout: soon})
 	running := d.begin(taken)
 	d.stop()
-	d.drained()
+	d.drains()
 
-	if got := d.do(http.MethodGet, "/healthz"); got.code != http.StatusOK {
+	if got := d.get("/healthz"); got.code != http.StatusOK {
 		t.Errorf("healthz: got %+v, want 200", got)
 	}
-	refused := d.do(http.MethodGet, "/system/logs?name=f")
-	if refused.code != http.StatusServiceUnavailable || refused.header.Get("Retry-After") == "" {
-		t.Errorf("a new request: got %+v, want 503 with Retry-After", refused)
+	for _, path := range []string{logsPath, "/system/functions"} {
+		refused := d.get(path)
+		if refused.code != http.StatusServiceUnavailable || refused.header.Get("Retry-After") != "5" {
+			t.Errorf("%s: got %+v, want 503 with Retry-After", path, refused)
+		}
 	}
 	select {
 	case err := <-d.ended:
@@ -189,9 +232,45 @@ func TestRequestsFinishWhileNewOnesAreRefused(t *testing.T) {
 	if err := within(t, d.ended); err != nil {
 		t.Error(err)
 	}
-	if conn, err := net.Dial("tcp", strings.TrimPrefix(d.url, "http://")); err == nil {
+	if conn, err := net.Dial("tcp", d.address); err == nil {
 		conn.Close()
 		t.Error("it still listens")
+	}
+}
+
+func TestAShutdownWaitsForWhatIsPassedThrough(t *testing.T) {
+	passthrough, taken, letGo := hanging()
+	defer letGo()
+	d := start(t, &Site{Passthrough: passthrough, ShutdownTimeout: soon})
+	running := make(chan reply, 1)
+	go func() { running <- d.do(http.MethodPost, "/function/f") }()
+	within(t, taken)
+	d.stop()
+	d.drains()
+	letGo()
+	if got := within(t, running); got.err != nil || got.code != http.StatusOK || got.body != "complete" {
+		t.Errorf("got %+v", got)
+	}
+	if err := within(t, d.ended); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAShutdownAnswersThoseThatWait(t *testing.T) {
+	logs, taken, letGo := hanging()
+	defer letGo()
+	d := start(t, &Site{Logs: logs, MaxRequests: 1, MaxQueueWait: time.Hour, ShutdownTimeout: soon})
+	running := d.begin(taken)
+	waiting := d.sendLogs()
+	eventually(t, "one waits", func() bool { _, n := d.UnderWay(); return n == 1 })
+	d.stop()
+	got := within(t, waiting)
+	if got.code != http.StatusServiceUnavailable || got.header.Get("Retry-After") != "5" || got.body != "logmux is shutting down\n" {
+		t.Errorf("the one that waits: got %+v", got)
+	}
+	letGo()
+	if got := within(t, running); got.body != "complete" {
+		t.Errorf("the one that is served: got %+v", got)
 	}
 }
 
@@ -200,8 +279,8 @@ func TestAHangingRequestIsCutOff(t *testing.T) {
 		t.Run(timeout.String(), func(t *testing.T) {
 			logs, taken, letGo := hanging()
 			defer letGo()
-			var log bytes.Buffer // read once Run has returned
-			d := start(t, &Server{Logs: logs, ShutdownTimeout: timeout, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			var log journal
+			d := startServer(t, &Server{Logger: log.logger()}, &Site{Logs: logs, ShutdownTimeout: timeout})
 			running := d.begin(taken)
 			d.stop()
 			if err := within(t, d.ended); err != nil {
@@ -221,7 +300,7 @@ func TestAHangingRequestIsCutOff(t *testing.T) {
 func TestACutOffRequestIsNoCleanAnswer(t *testing.T) {
 	logs, taken, letGo := hanging()
 	defer letGo()
-	d := start(t, &Server{Logs: logs})
+	d := start(t, &Site{Logs: logs})
 	running := d.begin(taken)
 	d.stop()
 	if got := within(t, running); got.err == nil && got.code == http.StatusOK {
@@ -230,8 +309,8 @@ func TestACutOffRequestIsNoCleanAnswer(t *testing.T) {
 }
 
 func TestStopsAtOnceWithNothingUnderWay(t *testing.T) {
-	d := start(t, &Server{Logs: answer("logs"), ShutdownTimeout: time.Hour})
-	d.do(http.MethodGet, "/system/logs?name=f")
+	d := start(t, &Site{Logs: answer("logs"), ShutdownTimeout: time.Hour})
+	d.get(logsPath)
 	d.stop()
 	if err := within(t, d.ended); err != nil {
 		t.Error(err)
@@ -239,13 +318,30 @@ func TestStopsAtOnceWithNothingUnderWay(t *testing.T) {
 }
 
 func TestAListenerThatBreaksIsAnError(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := listen(t)
 	l.Close()
-	s := &Server{Logs: answer("logs"), Metrics: answer("metrics"), Logger: slog.New(slog.DiscardHandler)}
+	closed := false
+	s := &Server{Metrics: answer("metrics"), Logger: slog.New(slog.DiscardHandler)}
+	s.Swap(&Site{Logs: answer("logs"), Close: func() { closed = true }})
 	if err := s.Run(t.Context(), l); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("got %v, want %v", err, net.ErrClosed)
+	}
+	if !closed {
+		t.Error("the site is not closed")
+	}
+}
+
+func TestBeforeThereIsASite(t *testing.T) {
+	d := startServer(t, &Server{}, nil)
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, logsPath: 503, "/metrics": 503, "/": 503} {
+		if got := d.get(path); got.code != want {
+			t.Errorf("%s: got %+v, want %d", path, got, want)
+		}
+	}
+	d.Swap(&Site{Logs: answer("logs")})
+	for path, want := range map[string]int{"/readyz": 200, logsPath: 200, "/metrics": 200, "/": 404} {
+		if got := d.get(path); got.code != want {
+			t.Errorf("%s: got %+v, want %d", path, got, want)
+		}
 	}
 }

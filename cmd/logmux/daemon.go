@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/openfaas-logmux/logmux/internal/config"
+	"github.com/openfaas-logmux/logmux/internal/metrics"
+	"github.com/openfaas-logmux/logmux/internal/server"
+	"github.com/openfaas-logmux/logmux/internal/watch"
+	"github.com/openfaas-logmux/logmux/merge"
+	"github.com/openfaas-logmux/logmux/proxy"
+)
+
+// A daemon is logmux as serve runs it: a server, and the config file that says
+// what is served.
+type daemon struct {
+	file     string
+	name     string // in Via, as long as the process lives
+	logger   *slog.Logger
+	counters *metrics.Metrics
+	server   *server.Server
+	stopping context.Context // follows end with it
+	lookups  errgroup.Group  // one for each handler in use
+
+	mu     sync.Mutex // a reload at a time
+	listen string
+	budget *merge.Budget
+}
+
+func newDaemon(ctx context.Context, file string, logger *slog.Logger) *daemon {
+	d := &daemon{
+		file:     file,
+		name:     "logmux-" + strings.ToLower(rand.Text()[:10]),
+		logger:   logger,
+		counters: metrics.New(currentVersion()),
+		stopping: ctx,
+	}
+	d.server = &server.Server{Metrics: d.counters.Handler(), Reload: d.reload, Logger: logger}
+	return d
+}
+
+// start takes the config file for the first time and returns the listener to
+// serve on.
+func (d *daemon) start() (net.Listener, error) {
+	cfg, err := config.Load(d.file)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", cfg.Server.Listen)
+	if err != nil {
+		return nil, err
+	}
+	d.take(cfg)
+	d.logger.Info("serving", "address", listener.Addr().String(), "upstreams", len(cfg.Upstreams), "version", currentVersion())
+	return listener, nil
+}
+
+// reload takes the config file as it is now, whole or not at all.
+func (d *daemon) reload() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	err := d.change()
+	d.counters.Reloaded(err == nil)
+	if err != nil {
+		d.logger.Error("the config was not reloaded, the one before stays in use", "error", err)
+	}
+	return err
+}
+
+func (d *daemon) change() error {
+	cfg, err := config.Load(d.file)
+	if err != nil {
+		return err
+	}
+	var moved net.Listener
+	if cfg.Server.Listen != d.listen {
+		if moved, err = net.Listen("tcp", cfg.Server.Listen); err != nil {
+			return err
+		}
+	}
+	d.take(cfg)
+	if moved != nil {
+		d.server.Move(moved)
+	}
+	d.logger.Info("config reloaded", "upstreams", len(cfg.Upstreams))
+	return nil
+}
+
+// take serves by a config from the next request on.
+func (d *daemon) take(cfg *config.Config) {
+	d.listen = cfg.Server.Listen
+	if d.budget == nil || d.budget.Limit != cfg.Server.MemoryLimit {
+		d.budget = &merge.Budget{Limit: cfg.Server.MemoryLimit}
+	}
+	logs := handler(cfg, d.logger)
+	logs.Name = d.name
+	logs.Shared = d.budget
+	d.observe(logs)
+
+	ctx, done := context.WithCancel(d.stopping)
+	d.lookups.Go(func() error {
+		logs.Discover(ctx)
+		return nil
+	})
+	s := site(cfg, d.name, d.logger)
+	s.Logs = logs
+	s.Close = func() {
+		done()
+		logs.CloseIdleConnections()
+		if p, ok := s.Passthrough.(*server.Passthrough); ok {
+			p.CloseIdleConnections()
+		}
+	}
+	d.server.Swap(s)
+}
+
+// observe lets the metrics and the log know what the handler does.
+func (d *daemon) observe(logs *proxy.Handler) {
+	for i := range logs.Upstreams {
+		d.counters.Expect(logs.Upstreams[i].Name)
+	}
+	logs.Stopping = d.stopping // follows end at once, bounded requests may finish
+	logs.Ended = func(r proxy.Report) {
+		d.counters.Count(r)
+		logFailures(d.logger, r)
+	}
+	logs.Failing = func(r proxy.Request, state proxy.Result) {
+		d.counters.CountFollowFailure(state.Configured, state.Failure.Reason)
+		d.logger.Warn("upstream failed in a follow", "upstream", state.Upstream, "reason", string(state.Failure.Reason),
+			"error", state.Failure.Err, "function", r.Name)
+	}
+}
+
+// reloads reloads on each of the signals, and when Kubernetes has updated the
+// file, until ctx is done.
+func (d *daemon) reloads(ctx context.Context, watcher *watch.Watcher, hangups <-chan os.Signal) error {
+	var group errgroup.Group
+	group.Go(func() error {
+		watcher.Run(ctx, func() { _ = d.reload() }) // it has told of its error
+		return nil
+	})
+	for {
+		select {
+		case <-hangups:
+			_ = d.reload()
+		case <-ctx.Done():
+			return group.Wait()
+		}
+	}
+}

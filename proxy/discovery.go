@@ -1,0 +1,131 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+type lookupFunc func(ctx context.Context, host string) ([]netip.Addr, error)
+
+func systemLookup(ctx context.Context, host string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+}
+
+// A discovery is an upstream whose name has any number of addresses. It keeps
+// the last that were found for as long as looking them up fails.
+type discovery struct {
+	Upstream // with the URL's scheme as it is asked
+	lookup   lookupFunc
+	looking  sync.Mutex // held while they are looked up
+
+	mu     sync.Mutex
+	looked time.Time // zero if never
+	found  []*client // by address
+}
+
+func newDiscovery(u *Upstream, scheme string, lookup lookupFunc) *discovery {
+	d := &discovery{Upstream: *u, lookup: lookup}
+	target := *u.URL
+	target.Scheme = scheme
+	d.URL = &target
+	if d.lookup == nil {
+		d.lookup = systemLookup
+	}
+	return d
+}
+
+// clients are those of the addresses. If none was ever found, there is one
+// that fails with the reason.
+func (d *discovery) clients(ctx context.Context) []*client {
+	d.refresh(ctx, lookupValid)
+	return d.known()
+}
+
+func (d *discovery) known() []*client {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.found)
+}
+
+// refresh looks the addresses up if they are older than valid.
+func (d *discovery) refresh(ctx context.Context, valid time.Duration) {
+	if d.fresh(valid) {
+		return
+	}
+	d.looking.Lock()
+	defer d.looking.Unlock()
+	if d.fresh(valid) { // by somebody else meanwhile
+		return
+	}
+	// What is found serves others too: a client that leaves does not end it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.dialTimeout())
+	defer cancel()
+	addresses, err := d.lookup(ctx, d.URL.Hostname())
+	if err == nil && len(addresses) == 0 {
+		err = errors.New("its name has no address")
+	}
+	d.update(addresses, err)
+}
+
+func (d *discovery) fresh(valid time.Duration) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.looked.IsZero() && valid > 0 && time.Since(d.looked) < valid
+}
+
+func (d *discovery) update(addresses []netip.Addr, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.looked = time.Now()
+	if err != nil {
+		if len(d.found) == 0 || d.found[0].unknown != nil {
+			d.found = []*client{{Upstream: &d.Upstream, configured: d.Name, unknown: &Failure{ReasonDial, err}}}
+		}
+		return
+	}
+	for i := range addresses {
+		addresses[i] = addresses[i].Unmap()
+	}
+	slices.SortFunc(addresses, netip.Addr.Compare)
+	known := d.found
+	d.found = nil
+	for _, address := range slices.Compact(addresses) {
+		text := address.String()
+		i := slices.IndexFunc(known, func(c *client) bool { return c.address == text })
+		if i < 0 {
+			u := d.Upstream
+			d.found = append(d.found, newClient(&u, text))
+		} else {
+			d.found = append(d.found, known[i])
+		}
+	}
+	d.name()
+	for _, c := range known {
+		if !slices.ContainsFunc(d.found, func(f *client) bool { return f.address == c.address }) {
+			c.closeIdleConnections()
+		}
+	}
+}
+
+// name tells the addresses apart, where there are several. A client that is in
+// use keeps the name that it has.
+func (d *discovery) name() {
+	for i, c := range d.found {
+		name := d.Name
+		if len(d.found) > 1 {
+			name += "/" + c.address
+		}
+		if c.Name != name {
+			renamed := *c
+			u := *c.Upstream
+			u.Name = name
+			renamed.Upstream = &u
+			d.found[i] = &renamed
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/openfaas-logmux/logmux/internal/line"
+)
+
+// While a follow lasts, a dns+http upstream may get other addresses: new ones
+// join it live, and those that are gone leave without a word.
+
+var errLeft = errors.New("it is no address of the upstream any more")
+
+// discovered reports whether the client was found by its upstream's name.
+func (c *client) discovered() bool { return c.address != "" || c.unknown != nil }
+
+// lookouts ticks when it is time to look for other addresses; never where there
+// are none to look for.
+func (f *follow) lookouts() (ticks <-chan time.Time, stop func()) {
+	if !slices.ContainsFunc(f.followers, func(from *follower) bool { return from.discovered() }) {
+		return nil, func() {}
+	}
+	ticker := time.NewTicker(lookupInterval)
+	return ticker.C, ticker.Stop
+}
+
+// lookOut compares the followers with the addresses that there are.
+func (f *follow) lookOut(ctx context.Context) {
+	clients := route(f.Handler.clients(ctx), f.request)
+	f.followers = slices.DeleteFunc(f.followers, func(from *follower) bool {
+		if !from.discovered() || slices.ContainsFunc(clients, from.sameAs) {
+			return false
+		}
+		from.leave(errLeft)
+		delete(f.states, from)
+		f.left = append(f.left, from)
+		return true
+	})
+	for _, c := range clients {
+		if c.discovered() && !slices.ContainsFunc(f.followers, func(from *follower) bool { return from.sameAs(c) }) {
+			f.join(ctx, c)
+		}
+	}
+}
+
+func (c *client) sameAs(other *client) bool {
+	return c.configured == other.configured && c.address == other.address
+}
+
+// join follows an address that has come up. It may have logged for as long as
+// it takes until a new address is seen here.
+func (f *follow) join(ctx context.Context, c *client) {
+	from := newFollower(c, f.request, f)
+	from.started = from.started.Add(-lookupValid)
+	from.base = line.Key(from.started)
+	f.followers = append(f.followers, from)
+	ctx = from.leavable(ctx)
+	f.group.Go(func() error {
+		from.live(ctx)
+		return nil
+	})
+}
+
+// leavable is the context of a follower that may have to leave before the
+// follow ends. It ends with ctx, if not before.
+func (f *follower) leavable(ctx context.Context) context.Context {
+	if f.discovered() {
+		ctx, f.leave = context.WithCancelCause(ctx)
+	}
+	return ctx
+}

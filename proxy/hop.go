@@ -1,0 +1,130 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A hop is what a request brings along beside its query, from whoever asks: the
+// instances it has been to, how long they wait, and what may be passed on.
+type hop struct {
+	via           []string // of the Via header, this instance included
+	authorization []string // goes only to upstreams that want it
+	trace         http.Header
+	header, total time.Duration // what the instance before waits; 0 if it does not say
+}
+
+// The header fields by which one logmux tells another how long it will wait, for
+// the head of the answer and for all of it. What the inner one has by then is
+// worth more than what it would have later.
+const (
+	headerHeaderTimeout = "X-Logmux-Header-Timeout"
+	headerTotalTimeout  = "X-Logmux-Timeout"
+)
+
+// traceHeaders follow a request wherever it goes; they say nothing of who asks.
+var traceHeaders = []string{"X-Call-Id", "Traceparent", "Tracestate"}
+
+// maxTrace bounds what is passed on of each, in bytes.
+const maxTrace = 512
+
+// newHop reads a request's header at the instance called name.
+func newHop(h http.Header, name string) *hop {
+	hop := &hop{
+		via:           append(slices.Clone(h["Via"]), "1.1 "+name),
+		authorization: h["Authorization"],
+		trace:         http.Header{},
+		header:        waits(h, headerHeaderTimeout),
+		total:         waits(h, headerTotalTimeout),
+	}
+	for _, field := range traceHeaders {
+		if v := h.Get(field); v != "" && len(v) <= maxTrace {
+			hop.trace.Set(field, v)
+		}
+	}
+	return hop
+}
+
+func waits(h http.Header, field string) time.Duration {
+	d, err := time.ParseDuration(h.Get(field))
+	if err != nil || d < 0 {
+		return 0
+	}
+	return d
+}
+
+// beenAt reports whether a request with this Via header has been at the
+// instance called name before.
+func beenAt(via []string, name string) bool {
+	for _, field := range via {
+		for hop := range strings.SplitSeq(field, ",") {
+			// protocol, name, perhaps a comment
+			if words := strings.Fields(hop); len(words) >= 2 && words[1] == name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// sign adds to an upstream request what comes along. The upstream gets a
+// little less time than there is: its answer is to arrive before that is over.
+func (h *hop) sign(ctx context.Context, header http.Header, headerTimeout time.Duration, forward bool) {
+	if deadline, ok := ctx.Deadline(); ok {
+		left := time.Until(deadline)
+		header.Set(headerTotalTimeout, shorter(left).String())
+		headerTimeout = min(headerTimeout, left)
+	}
+	header.Set(headerHeaderTimeout, shorter(headerTimeout).String())
+	if h == nil { // no HTTP request is behind this one
+		return
+	}
+	header["Via"] = []string{strings.Join(h.via, ", ")}
+	for field, values := range h.trace {
+		header[field] = values
+	}
+	if forward && len(h.authorization) > 0 {
+		header["Authorization"] = h.authorization
+	}
+}
+
+// shorter is what an upstream is given of the time there is.
+func shorter(d time.Duration) time.Duration {
+	return max(d-min(d/10, time.Second), time.Millisecond)
+}
+
+// errCaller is the cause that ends a request's context when the instance that
+// asks waits no longer.
+var errCaller = errors.New("not done within the time of the logmux that asks")
+
+// totalTimeout is how long the instance that asks waits for all of an answer,
+// zero if it does not say.
+func (r *Request) totalTimeout() time.Duration {
+	if r.hop == nil {
+		return 0
+	}
+	return r.hop.total
+}
+
+// headerTimeout is how long it waits for the head, zero if it does not say.
+func (r *Request) headerTimeout() time.Duration {
+	if r.hop == nil {
+		return 0
+	}
+	return r.hop.header
+}
+
+// beginWithin ends ctx unless begun is called in time. Zero is no bound.
+func beginWithin(ctx context.Context, timeout time.Duration) (_ context.Context, begun, end func()) {
+	if timeout == 0 {
+		return ctx, func() {}, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(timeout, func() { cancel(errCaller) })
+	begun = func() { timer.Stop() }
+	return ctx, begun, func() { begun(); cancel(nil) }
+}
