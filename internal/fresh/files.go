@@ -40,8 +40,8 @@ func (f *files) news() ([][]byte, error) {
 	begun := time.Now()
 	contents, stamps, err := readTogether(f.paths, stamps)
 	if err != nil {
-		// Permissions, say, whose change no stamp tells.
-		f.settled = false
+		// The stamps are left as they were, so that the next look reads again: a
+		// permission that is given changes none.
 		return nil, err
 	}
 	if !same(stamps, f.stamps) {

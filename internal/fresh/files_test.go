@@ -32,7 +32,7 @@ func TestReadTogether(t *testing.T) {
 	}
 	prepare(0)
 	swap()
-	for version := range 100 {
+	for version := range 50 {
 		prepare(version + 1)
 		before, err := stat(paths)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"io"
 	"math/big"
 	"net"
 	"strings"
@@ -96,23 +97,32 @@ func serving(v *Value[*tls.Config]) *tls.Config {
 	return &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return v.Get() }}
 }
 
-// meet lets a client listen to a server. The error is of both.
-func meet(client, server *tls.Config) (tls.ConnectionState, error) {
-	ours, theirs := net.Pipe()
-	defer ours.Close()
-	deadline := time.Now().Add(10 * time.Second)
-	ours.SetDeadline(deadline)
-	theirs.SetDeadline(deadline)
+// meet lets a client listen to a server. The error is of both. They do so over
+// the loopback, as in TLS 1.3 both may write at once.
+func meet(t testing.TB, client, server *tls.Config) (tls.ConnectionState, error) {
+	t.Helper()
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
 	served := make(chan error)
 	go func() {
-		defer theirs.Close()
-		_, err := tls.Server(theirs, server).Write([]byte("."))
+		theirs, err := listener.Accept()
+		if err == nil {
+			_, err = theirs.Write([]byte("."))
+			theirs.Close()
+		}
 		served <- err
 	}()
-	conn := tls.Client(ours, client)
-	_, err := conn.Read(make([]byte, 1)) // takes the tickets, too
-	ours.Close()
-	return conn.ConnectionState(), errors.Join(err, <-served)
+	raw, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := tls.Client(raw, client)
+	_, err = io.ReadFull(ours, make([]byte, 1)) // takes the tickets, too
+	raw.Close()
+	return ours.ConnectionState(), errors.Join(err, <-served)
 }
 
 func get(t testing.TB, v *Value[*tls.Config]) *tls.Config {
@@ -151,7 +161,7 @@ func TestServerTLS(t *testing.T) {
 			{"TLS 1.1", old, open, false},
 		}
 		for _, test := range tests {
-			state, err := meet(test.client, test.server)
+			state, err := meet(t, test.client, test.server)
 			if (err == nil) != test.ok {
 				t.Errorf("%s: got %v, want ok: %t", test.name, err, test.ok)
 			}
@@ -162,7 +172,7 @@ func TestServerTLS(t *testing.T) {
 
 		offers := stranger.Clone()
 		offers.NextProtos = []string{"h2", "http/1.1"}
-		if state, err := meet(offers, open); err != nil || state.NegotiatedProtocol != "http/1.1" {
+		if state, err := meet(t, offers, open); err != nil || state.NegotiatedProtocol != "http/1.1" {
 			t.Errorf("got protocol %q, %v, want http/1.1", state.NegotiatedProtocol, err)
 		}
 	})
@@ -219,7 +229,7 @@ func TestSessions(t *testing.T) {
 				resumes := func(step string, want bool) {
 					t.Helper()
 					time.Sleep(lookInterval)
-					if state, err := meet(client, server); err != nil || state.DidResume != want {
+					if state, err := meet(t, client, server); err != nil || state.DidResume != want {
 						t.Errorf("%s: resumed: %t, %v, want %t", step, state.DidResume, err, want)
 					}
 				}
@@ -232,7 +242,7 @@ func TestSessions(t *testing.T) {
 				resumes("second with it", true)
 				trust(t, dir, "clients", next)
 				time.Sleep(lookInterval)
-				if state, err := meet(client, server); err == nil {
+				if state, err := meet(t, client, server); err == nil {
 					t.Errorf("its CA removed: let in, resumed: %t", state.DidResume)
 				}
 			})
@@ -259,7 +269,7 @@ func TestClientTLS(t *testing.T) {
 			{"insecure", ClientTLS("", "", "", "", true), ""},
 		}
 		for _, test := range tests {
-			_, err := meet(get(t, test.v), server)
+			_, err := meet(t, get(t, test.v), server)
 			if test.want == "" && err != nil {
 				t.Errorf("%s: %v", test.name, err)
 			}
@@ -277,7 +287,7 @@ func TestClientTLSRotation(t *testing.T) {
 		server := serving(ServerTLS(certFile, keyFile, ""))
 		caFile := trust(t, dir, "servers", ca)
 		v := ClientTLS(caFile, "", "", "upstream", false)
-		if _, err := meet(get(t, v), server); err == nil {
+		if _, err := meet(t, get(t, v), server); err == nil {
 			t.Error("unknown CA: want an error")
 		}
 		replace(t, caFile, "") // in the middle of a change
@@ -285,7 +295,7 @@ func TestClientTLSRotation(t *testing.T) {
 		get(t, v)
 		trust(t, dir, "servers", next)
 		time.Sleep(lookInterval)
-		if _, err := meet(get(t, v), server); err != nil {
+		if _, err := meet(t, get(t, v), server); err != nil {
 			t.Errorf("new CA: %v", err)
 		}
 	})
@@ -306,7 +316,7 @@ func TestClientCertificateIsAlwaysShown(t *testing.T) {
 		shown = len(state.PeerCertificates)
 		return nil
 	}
-	if _, err := meet(get(t, ClientTLS("", certFile, keyFile, "", true)), server); err != nil || shown != 1 {
+	if _, err := meet(t, get(t, ClientTLS("", certFile, keyFile, "", true)), server); err != nil || shown != 1 {
 		t.Errorf("got %d certificates, %v, want 1", shown, err)
 	}
 }

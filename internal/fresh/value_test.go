@@ -98,18 +98,49 @@ func TestChanges(t *testing.T) {
 		wantValue(t, v, "1  2")
 
 		replace(t, b, "3")
+		wantValue(t, v, "1  2") // not looked at for each Get
 		time.Sleep(lookInterval)
 		wantValue(t, v, "1  3")
 
 		write(t, a, "longer")
 		time.Sleep(lookInterval)
 		wantValue(t, v, "longer  3")
+	})
+}
 
-		time.Sleep(time.Hour)
-		wantValue(t, v, "longer  3")
-		replace(t, a, "after")
-		time.Sleep(lookInterval)
-		wantValue(t, v, "after  3")
+// Each part of a stamp tells of a change.
+func TestStamps(t *testing.T) {
+	was := time.Now().Add(-time.Hour)
+	timed(t, func(t *testing.T, dir string) {
+		path := dir + "/a"
+		at := func(when time.Time) {
+			t.Helper()
+			if err := os.Chtimes(path, when, when); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write(t, path, "1")
+		at(was)
+		v := whole(path)
+		steps := []struct {
+			name, want string
+			change     func()
+		}{
+			{"as it was", "1", func() {}},
+			{"time", "2", func() { write(t, path, "2"); at(was.Add(time.Nanosecond)) }},
+			{"time that went back", "3", func() { write(t, path, "3"); at(was) }},
+			{"size", "size", func() { write(t, path, "size"); at(was) }},
+			{"file", "file", func() { replace(t, path, "file"); at(was) }},
+		}
+		for _, step := range steps {
+			step.change()
+			time.Sleep(time.Hour) // until nothing is read again without a reason
+			if got, err := v.Get(); got != step.want || err != nil {
+				t.Errorf("%s: got %q, %v, want %q", step.name, got, err, step.want)
+			}
+			time.Sleep(time.Hour)
+			wantValue(t, v, step.want)
+		}
 	})
 }
 
@@ -276,42 +307,42 @@ func TestOneWaits(t *testing.T) {
 	timed(t, func(t *testing.T, dir string) {
 		path := dir + "/a"
 		write(t, path, "1")
-		slow := make(chan struct{})
+		slow := make(chan struct{}, 1)
 		v := Of(func(contents [][]byte) (string, error) {
 			<-slow
 			return string(contents[0]), nil
 		}, path)
-		var waiting atomic.Int32
-		get := func() {
-			waiting.Add(1)
-			v.Get()
-			waiting.Add(-1)
-		}
-
-		go get()
-		go get()
-		synctest.Wait()
-		if got := waiting.Load(); got != 2 {
-			t.Errorf("got %d that wait for the first value, want 2", got)
-		}
 		slow <- struct{}{}
-		synctest.Wait()
-		if got := waiting.Load(); got != 0 {
-			t.Errorf("got %d that wait for the value that is there, want 0", got)
-		}
+		wantValue(t, v, "1")
 
 		replace(t, path, "2")
 		time.Sleep(lookInterval)
-		go get()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			wantValue(t, v, "2")
+		}()
 		synctest.Wait()
 		wantValue(t, v, "1")
-		if got := waiting.Load(); got != 1 {
-			t.Errorf("got %d that wait for the change, want 1", got)
-		}
-		close(slow)
-		synctest.Wait()
+		slow <- struct{}{}
+		<-done
 		wantValue(t, v, "2")
 	})
+}
+
+// All who ask for the first value wait for it.
+func TestFirstGets(t *testing.T) {
+	path := t.TempDir() + "/a"
+	write(t, path, "1")
+	v := Of(func(contents [][]byte) (string, error) {
+		time.Sleep(lookInterval / 10)
+		return string(contents[0]), nil
+	}, path)
+	var running sync.WaitGroup
+	for range 8 {
+		running.Go(func() { wantValue(t, v, "1") })
+	}
+	running.Wait()
 }
 
 // A hook may ask for the value: no lock is held.
@@ -362,4 +393,3 @@ func TestConcurrentGets(t *testing.T) {
 		running.Wait()
 	})
 }
-

@@ -75,15 +75,18 @@ func (n *notices) follow(dirs []string) error {
 			n.watcher.Remove(dir) // fails if the directory is gone, which is as well
 		}
 	}
-	var failures []error
+	// The first reason is enough to tell: a version's directory has another name
+	// each time, and would make it a new one.
+	var failure error
 	for _, dir := range dirs {
 		// Once more for those that are followed: another directory may have
 		// taken the name.
-		if err := n.watcher.Add(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			failures = append(failures, fmt.Errorf("watch %s: %w", dir, err))
+		err := n.watcher.Add(dir)
+		if err != nil && failure == nil && !errors.Is(err, fs.ErrNotExist) {
+			failure = fmt.Errorf("watch %s: %w", dir, err)
 		}
 	}
-	return errors.Join(failures...)
+	return failure
 }
 
 func (n *notices) close() {
