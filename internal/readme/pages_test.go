@@ -108,7 +108,7 @@ func traits(t *testing.T, keys string) config.Traits {
 	return c.Upstreams[0].Traits
 }
 
-var nestedKey = regexp.MustCompile("`(server|query|match|labels|retry)\\.([a-z_]+)")
+var nestedKey = regexp.MustCompile("`(server|query|match|labels|retry|breaker|auth|tls)\\.([a-z_]+)")
 
 // TestKeys holds the keys that pages name to those of the example.
 func TestKeys(t *testing.T) {
