@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -33,6 +34,14 @@ type daemon struct {
 	mu     sync.Mutex // a reload at a time
 	listen string
 	budget *merge.Budget
+
+	inUse atomic.Pointer[served]
+}
+
+// served is what the metrics ask about.
+type served struct {
+	logs        *proxy.Handler
+	maxRequests int
 }
 
 func newDaemon(ctx context.Context, file string, logger *slog.Logger) *daemon {
@@ -44,6 +53,7 @@ func newDaemon(ctx context.Context, file string, logger *slog.Logger) *daemon {
 		stopping: ctx,
 	}
 	d.server = &server.Server{Metrics: d.counters.Handler(), Reload: d.reload, Logger: logger}
+	d.counters.Watch(d.state)
 	return d
 }
 
@@ -103,6 +113,7 @@ func (d *daemon) take(cfg *config.Config) {
 	logs := handler(cfg, d.logger)
 	logs.Name = d.name
 	logs.Shared = d.budget
+	logs.Stopping = d.stopping // follows end at once, bounded requests may finish
 	d.observe(logs)
 
 	ctx, done := context.WithCancel(d.stopping)
@@ -119,24 +130,8 @@ func (d *daemon) take(cfg *config.Config) {
 			p.CloseIdleConnections()
 		}
 	}
+	d.inUse.Store(&served{logs, cfg.Server.MaxRequests})
 	d.server.Swap(s)
-}
-
-// observe lets the metrics and the log know what the handler does.
-func (d *daemon) observe(logs *proxy.Handler) {
-	for i := range logs.Upstreams {
-		d.counters.Expect(logs.Upstreams[i].Name)
-	}
-	logs.Stopping = d.stopping // follows end at once, bounded requests may finish
-	logs.Ended = func(r proxy.Report) {
-		d.counters.Count(r)
-		logFailures(d.logger, r)
-	}
-	logs.Failing = func(r proxy.Request, state proxy.Result) {
-		d.counters.CountFollowFailure(state.Configured, state.Failure.Reason)
-		d.logger.Warn("upstream failed in a follow", "upstream", state.Upstream, "reason", string(state.Failure.Reason),
-			"error", state.Failure.Err, "function", r.Name)
-	}
 }
 
 // reloads reloads on each of the signals, and when Kubernetes has updated the

@@ -8,13 +8,14 @@ import (
 )
 
 // parse reads the flags of a command and returns its other arguments, which
-// may stand before or after them and must be as many as wanted.
+// may stand before or after them and must be as many as wanted. Its errors are
+// *usageError and *helpError.
 func parse(flags *flag.FlagSet, args []string, operands ...string) ([]string, error) {
 	flags.SetOutput(io.Discard) // the error says it
 	var rest []string
 	for {
 		if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-			return nil, err
+			return nil, &helpError{flags, operands}
 		} else if err != nil {
 			return nil, &usageError{fmt.Sprintf("%s: %v", flags.Name(), err)}
 		}

@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -23,8 +22,13 @@ const usage = `logmux is one OpenFaaS log provider in front of many.
 usage:
   logmux serve --config FILE   serve the logs of the upstreams in FILE
   logmux check FILE            say what is wrong with FILE, or ok
+  logmux check --probe [--name FUNCTION] FILE
+                               and ask each upstream how it is
+  logmux logs [flags] NAME     print the logs of the function NAME, without a
+                               server; logmux logs -h lists the flags
   logmux demo [--once] [--listen ADDR]
                                try it on three sample providers
+  logmux completion SHELL      print what makes bash, zsh or fish complete this
   logmux version               print the version
 `
 
@@ -43,12 +47,13 @@ func (e *usageError) Error() string { return e.problem }
 // run executes a command line and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	err := exec(ctx, args, stdout, stderr)
+	var help *helpError
+	if errors.As(err, &help) {
+		err = help.print(stdout)
+	}
 	var wrong *usageError
 	switch {
 	case err == nil:
-		return exitOK
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, usage)
 		return exitOK
 	case errors.As(err, &wrong):
 		fmt.Fprintf(stderr, "logmux: %s\n\n%s", wrong.problem, usage)
@@ -67,9 +72,13 @@ func exec(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case "serve":
 		return serve(ctx, args, stderr)
 	case "check":
-		return check(args, stdout)
+		return check(ctx, args, stdout, stderr)
+	case "logs":
+		return printLogs(ctx, args, stdout, stderr)
 	case "demo":
 		return runDemo(ctx, args, stdout, stderr)
+	case "completion":
+		return printCompletion(args, stdout)
 	case "version":
 		return printVersion(args, stdout)
 	case "help", "-h", "-help", "--help":

@@ -13,7 +13,15 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// asLogmux makes the test's program logmux itself, for tests that need a process.
+const asLogmux = "LOGMUX_TEST_AS_LOGMUX"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asLogmux) != "" {
+		main()
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // write makes a config file and returns its path.
 func write(t *testing.T, yaml string) string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -13,7 +12,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/openfaas-logmux/logmux/internal/watch"
-	"github.com/openfaas-logmux/logmux/proxy"
 )
 
 const gcPercent = 40
@@ -22,6 +20,9 @@ const gcPercent = 40
 func serve(ctx context.Context, args []string, stderr io.Writer) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	file := flags.String("config", "", "the config `FILE`")
+	format, level := &choice{"text", logFormats}, &choice{"info", logLevels}
+	flags.Var(format, "log-format", "write the log as this `FORMAT`: text or json")
+	flags.Var(level, "log-level", "leave out of the log what is below this `LEVEL`: debug, which has a line for each request, info, warn or error")
 	if _, err := parse(flags, args); err != nil {
 		return err
 	}
@@ -33,7 +34,7 @@ func serve(ctx context.Context, args []string, stderr io.Writer) error {
 		// idle follows hold is mainly stacks, which shrink with each collection.
 		debug.SetGCPercent(gcPercent)
 	}
-	logger := slog.New(slog.NewTextHandler(stderr, nil))
+	logger := newLogger(stderr, format.value, level.value)
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
@@ -55,19 +56,6 @@ func serve(ctx context.Context, args []string, stderr io.Writer) error {
 	})
 	err = group.Wait()
 	_ = d.lookups.Wait() // they return none
+	logger.Info("stopped")
 	return err
-}
-
-// logFailures writes one line for each upstream that failed a request.
-func logFailures(logger *slog.Logger, report proxy.Report) {
-	if report.Missing != nil {
-		logger.Warn("lines are missing from an answer", "function", report.Request.Name, "error", report.Missing)
-	}
-	for i := range report.Results {
-		// Those of a follow were logged when they happened.
-		if r := &report.Results[i]; r.Failure != nil && !report.Request.Follow {
-			logger.Warn("upstream failed", "upstream", r.Upstream, "reason", string(r.Failure.Reason), "error", r.Failure.Err,
-				"function", report.Request.Name, "lines", r.Stats.Lines, "duration", r.Duration)
-		}
-	}
 }

@@ -38,7 +38,7 @@ type journal struct {
 	text bytes.Buffer
 }
 
-var serving = regexp.MustCompile(`msg=serving .*address=(\S+)`)
+var serving = regexp.MustCompile(`(?:msg=serving .*address=|"msg":"serving","address":")([^\s"]+)`)
 
 func (j *journal) Write(p []byte) (int, error) {
 	j.mu.Lock()
@@ -58,6 +58,7 @@ func (j *journal) String() string {
 // A process is `logmux serve` under way.
 type process struct {
 	t       *testing.T
+	file    string
 	url     string
 	client  *http.Client
 	sigterm context.CancelFunc
@@ -65,13 +66,19 @@ type process struct {
 	stderr  *journal
 }
 
-// startServe runs it with a config that has no listen address.
-func startServe(t *testing.T, server, upstreams string) *process {
+// withConfig is a config that has no listen address of its own.
+func withConfig(server, upstreams string) string {
+	return fmt.Sprintf("server: {listen: '127.0.0.1:0'%s}\nupstreams:\n%s", server, upstreams)
+}
+
+// startServe runs it, with more flags if any.
+func startServe(t *testing.T, server, upstreams string, flags ...string) *process {
 	t.Helper()
-	file := write(t, fmt.Sprintf("server: {listen: '127.0.0.1:0'%s}\nupstreams:\n%s", server, upstreams))
+	file := write(t, withConfig(server, upstreams))
 	ctx, cancel := context.WithCancel(t.Context())
 	d := &process{
 		t:       t,
+		file:    file,
 		client:  &http.Client{Transport: &http.Transport{}, Timeout: limit},
 		sigterm: cancel,
 		exit:    make(chan int, 1),
@@ -80,7 +87,7 @@ func startServe(t *testing.T, server, upstreams string) *process {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		d.exit <- run(ctx, []string{"serve", "--config", file}, io.Discard, d.stderr)
+		d.exit <- run(ctx, append([]string{"serve", "--config", file}, flags...), io.Discard, d.stderr)
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -213,7 +220,7 @@ func TestServeCountsAndLogsAFailure(t *testing.T) {
 	}
 	metrics := d.get("/metrics").body
 	for _, want := range []string{
-		`logmux_requests_total{status="502"} 1`,
+		`logmux_requests_total{follow="false",status="502"} 1`,
 		`logmux_upstream_requests_total{outcome="failed",reason="auth",upstream="west"} 1`,
 		`logmux_build_info{version="` + currentVersion() + `"} 1`,
 	} {
@@ -221,7 +228,7 @@ func TestServeCountsAndLogsAFailure(t *testing.T) {
 			t.Errorf("no %s in /metrics", want)
 		}
 	}
-	if want := "upstream=west reason=auth"; !strings.Contains(d.stderr.String(), want) {
+	if want := "level=INFO msg=\"upstream failed\" upstream=west reason=auth"; !strings.Contains(d.stderr.String(), want) {
 		t.Errorf("no %q in the log:\n%s", want, d.stderr)
 	}
 }
@@ -276,6 +283,9 @@ func TestSigtermLetsARequestFinish(t *testing.T) {
 	}
 	if code := within(t, "the exit", d.exit); code != 0 {
 		t.Errorf("exit code %d: %s", code, d.stderr)
+	}
+	if !strings.HasSuffix(d.stderr.String(), " level=INFO msg=stopped\n") {
+		t.Errorf("it is not said last that it has stopped:\n%s", d.stderr)
 	}
 }
 

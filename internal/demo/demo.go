@@ -21,6 +21,7 @@ import (
 
 	"github.com/openfaas-logmux/logmux/internal/metrics"
 	"github.com/openfaas-logmux/logmux/internal/server"
+	"github.com/openfaas-logmux/logmux/internal/terminal"
 	"github.com/openfaas-logmux/logmux/proxy"
 )
 
@@ -62,13 +63,13 @@ func Run(ctx context.Context, o Options) error {
 	}
 	counters := metrics.New(o.Version)
 	logs := newProxy(ctx, providers)
-	logs.Ended = counters.Count
+	counters.Observe(logs)
 	defer logs.CloseIdleConnections()
 	s := &server.Server{Metrics: counters.Handler(), Logger: slog.New(slog.DiscardHandler)}
 	s.Swap(&server.Site{Logs: logs, WriteTimeout: writeTimeout, ShutdownTimeout: shutdownTimeout})
 	client := newClient(listener.Addr())
 	defer client.close()
-	show := &show{providers: providers, client: client, print: newPrinter(o.Out, providers, wantsColour(o.Out))}
+	show := &show{providers: providers, client: client, print: newPrinter(o.Out, providers, terminal.NewStream(o.Out, terminal.Auto).Colour)}
 
 	group, ctx := errgroup.WithContext(ctx)
 	ctx, over := context.WithCancel(ctx)

@@ -3,11 +3,8 @@ package demo
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
-
-	"golang.org/x/term"
 
 	"github.com/openfaas-logmux/logmux/internal/line"
 )
@@ -47,13 +44,6 @@ func newPrinter(out io.Writer, ps providers, inColour bool) *printer {
 		}
 	}
 	return &printer{out: out, labels: labels}
-}
-
-// wantsColour reports whether out is a terminal whose user has not said
-// otherwise, see no-color.org.
-func wantsColour(out io.Writer) bool {
-	file, ok := out.(*os.File)
-	return ok && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(file.Fd()))
 }
 
 // say prints a line of the demo's own. What it fails to print is nobody's loss.

@@ -2,8 +2,6 @@ package demo
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -29,16 +27,5 @@ func TestALineNamesItsProvider(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
-	}
-}
-
-func TestNoColourWithoutATerminal(t *testing.T) {
-	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	if wantsColour(file) || wantsColour(&bytes.Buffer{}) {
-		t.Error("in colour")
 	}
 }
