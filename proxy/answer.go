@@ -48,6 +48,10 @@ func accept(resp *http.Response) error {
 	case code == http.StatusNotFound:
 		return errAbsent
 	}
+	if to, err := resp.Location(); err == nil && code/100 == 3 {
+		// Only the host: the rest may hold what nobody else is to know.
+		return &Failure{reasonStatus(code), fmt.Errorf("%d %s to %s, which is not followed", code, http.StatusText(code), to.Host)}
+	}
 	start, _ := io.ReadAll(io.LimitReader(resp.Body, 256)) // what is there of it will do
 	if code == http.StatusInternalServerError && bytes.HasPrefix(start, []byte(absentPrefix)) {
 		return errAbsent

@@ -139,7 +139,11 @@ func (a *asking) exchangeLines(ctx context.Context, from time.Time, limit int, t
 		q.Set("tail", strconv.Itoa(limit))
 	}
 	var stats line.Stats
-	err := a.exchange(ctx, a.via, a.hop, q, func(header http.Header, body io.Reader) error {
+	hop := a.hop
+	if a.answering == nil {
+		hop = hop.begun()
+	}
+	err := a.exchange(ctx, a.via, hop, q, func(header http.Header, body io.Reader) error {
 		if a.answering != nil {
 			a.result.ToHeader = time.Since(a.start)
 			a.result.date, _ = http.ParseTime(header.Get("Date"))

@@ -73,6 +73,10 @@ func (b *bisection) ask(ctx context.Context, from time.Time) error {
 		return nil
 	})
 	if err != nil {
+		if len(b.full) > 0 {
+			// Both hold the line at the edge.
+			keep(answer, func(l merge.Line) bool { return l.Key > line.Key(b.edge) })
+		}
 		b.full = append(b.full, answer...)
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 // whose success lets the others through again.
 type breaker struct {
 	Breaker
-	circuit *gobreaker.TwoStepCircuitBreaker[struct{}]
+	circuit atomic.Pointer[gobreaker.TwoStepCircuitBreaker[struct{}]]
 	last    atomic.Pointer[Failure]
 }
 
@@ -28,12 +28,19 @@ func newBreaker(b Breaker) *breaker {
 	if b.Failures <= 0 {
 		return nil
 	}
-	return &breaker{Breaker: b, circuit: gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+	closed := &breaker{Breaker: b}
+	closed.close()
+	return closed
+}
+
+// close begins anew, whatever was before.
+func (b *breaker) close() {
+	b.circuit.Store(gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		MaxRequests: 1, // the probe
 		Timeout:     b.openFor(),
 		ReadyToTrip: func(c gobreaker.Counts) bool { return int64(c.ConsecutiveFailures) >= int64(b.Failures) },
 		IsExcluded:  func(err error) bool { return errors.Is(err, errNoVerdict) },
-	})}
+	}))
 }
 
 // enter reports whether the upstream may be asked. If so, done must be called
@@ -42,7 +49,7 @@ func (b *breaker) enter() (done func(error), refused *Failure) {
 	if b == nil {
 		return func(error) {}, nil
 	}
-	done, err := b.circuit.Allow()
+	done, err := b.circuit.Load().Allow()
 	if err == nil {
 		return done, nil
 	}
@@ -53,8 +60,16 @@ func (b *breaker) enter() (done func(error), refused *Failure) {
 	return nil, &Failure{ReasonBreaker, fmt.Errorf("not asked for %v after %d failures in a row%s", b.openFor(), b.Failures, why)}
 }
 
+// passed takes the verdict on an exchange that went on though it was refused: a
+// success is one for all.
+func (b *breaker) passed(verdict error) {
+	if verdict == nil {
+		b.close()
+	}
+}
+
 func (b *breaker) open() bool {
-	return b != nil && b.circuit.State() == gobreaker.StateOpen
+	return b != nil && b.circuit.Load().State() == gobreaker.StateOpen
 }
 
 // verdict says what an exchange means for the upstream: nil if it is up, its

@@ -135,7 +135,9 @@ func tlsDialer(dial dialFunc, timeout time.Duration, settings func() (*tls.Confi
 			if err != nil {
 				return nil, fmt.Errorf("%w: %w", errTLS, err)
 			}
-			config = given.Clone()
+			if given != nil {
+				config = given.Clone()
+			}
 		}
 		raw, err := dial(ctx, network, addr)
 		if err != nil {
@@ -170,7 +172,7 @@ func (c *client) get(ctx context.Context, via link, h *hop, query url.Values) (*
 		if !via.persistent {
 			return nil, refused
 		}
-		done = func(error) {}
+		done = c.breaker.passed
 	}
 	start := time.Now()
 	resp, err := via.Do(req)

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,7 +22,8 @@ func systemLookup(ctx context.Context, host string) ([]netip.Addr, error) {
 type discovery struct {
 	Upstream // with the URL's scheme as it is asked
 	lookup   lookupFunc
-	looking  sync.Mutex // held while they are looked up
+	looking  sync.Mutex  // held while they are looked up
+	kept     atomic.Bool // they are looked up all the time
 
 	mu     sync.Mutex
 	looked time.Time // zero if never
@@ -41,15 +43,29 @@ func newDiscovery(u *Upstream, scheme string, lookup lookupFunc) *discovery {
 
 // clients are those of the addresses. If none was ever found, there is one
 // that fails with the reason.
-func (d *discovery) clients(ctx context.Context) []*client {
-	d.refresh(ctx, lookupValid)
+func (d *discovery) clients(ctx context.Context, valid time.Duration) []*client {
+	if known := d.known(); d.kept.Load() && len(known) > 0 {
+		return known
+	}
+	// What is found serves others too: a client that leaves does not end it.
+	d.refresh(context.WithoutCancel(ctx), valid)
 	return d.known()
 }
 
 func (d *discovery) known() []*client {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return slices.Clone(d.found)
+	return d.found
+}
+
+// keep looks the addresses up until ctx is done. From the first time on nobody
+// else does, or waits for it.
+func (d *discovery) keep(ctx context.Context, interval time.Duration) {
+	defer d.kept.Store(false)
+	d.refresh(ctx, 0)
+	for d.kept.Store(true); sleep(ctx, interval); {
+		d.refresh(ctx, 0)
+	}
 }
 
 // refresh looks the addresses up if they are older than valid.
@@ -62,10 +78,12 @@ func (d *discovery) refresh(ctx context.Context, valid time.Duration) {
 	if d.fresh(valid) { // by somebody else meanwhile
 		return
 	}
-	// What is found serves others too: a client that leaves does not end it.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.dialTimeout())
+	looking, cancel := context.WithTimeout(ctx, d.dialTimeout())
 	defer cancel()
-	addresses, err := d.lookup(ctx, d.URL.Hostname())
+	addresses, err := d.lookup(looking, d.URL.Hostname())
+	if ctx.Err() != nil {
+		return // whatever it says: it was not waited for
+	}
 	if err == nil && len(addresses) == 0 {
 		err = errors.New("its name has no address")
 	}

@@ -59,10 +59,10 @@ func failed(ctx context.Context, err error) *Failure {
 	}
 	switch cause := context.Cause(ctx); {
 	case cause == nil:
-	case errors.Is(cause, context.Canceled), errors.Is(cause, errStopping), errors.Is(cause, errFollowed), errors.Is(cause, errLeft):
-		return &Failure{reasonGone, cause}
-	default:
+	case errors.Is(cause, errTotal), errors.Is(cause, errCaller), errors.Is(cause, errBacklog):
 		return &Failure{ReasonTimeout, cause}
+	default: // also where it is a deadline of the client's own
+		return &Failure{reasonGone, cause}
 	}
 	// url.Error repeats the URL, which is known and may hold credentials.
 	if e := (*url.Error)(nil); errors.As(err, &e) {

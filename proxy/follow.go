@@ -164,6 +164,7 @@ func (f *follow) start(ctx context.Context) {
 	for _, from := range f.followers {
 		ctx := from.leavable(ctx)
 		f.group.Go(func() error {
+			defer from.over.Store(true)
 			if wait := f.backlogOf(ctx, from); sleep(ctx, wait) {
 				from.live(ctx)
 			}

@@ -23,7 +23,7 @@ func (f *follow) lookouts() (ticks <-chan time.Time, stop func()) {
 	if !slices.ContainsFunc(f.followers, func(from *follower) bool { return from.discovered() }) {
 		return nil, func() {}
 	}
-	ticker := time.NewTicker(lookupInterval)
+	ticker := time.NewTicker(f.lookupInterval())
 	return ticker.C, ticker.Stop
 }
 
@@ -50,18 +50,36 @@ func (c *client) sameAs(other *client) bool {
 	return c.configured == other.configured && c.address == other.address
 }
 
-// join follows an address that has come up. It may have logged for as long as
-// it takes until a new address is seen here.
+// join follows an address that has come up, from where it was left if it was
+// one before.
 func (f *follow) join(ctx context.Context, c *client) {
-	from := newFollower(c, f.request, f)
-	from.started = from.started.Add(-lookupValid)
-	from.base = line.Key(from.started)
+	var from *follower
+	if i := slices.IndexFunc(f.left, func(from *follower) bool { return from.sameAs(c) }); i < 0 {
+		// It may have logged for as long as it takes until a new address is seen here.
+		from = newFollower(c, f.request, f)
+		from.started = from.started.Add(-f.lookupValid())
+		from.base = line.Key(from.started)
+	} else if from = f.left[i]; from.over.Load() {
+		f.left = slices.Delete(f.left, i, i+1)
+		from.comeBack(c)
+	} else {
+		return // it has not quite left: the next time
+	}
 	f.followers = append(f.followers, from)
 	ctx = from.leavable(ctx)
 	f.group.Go(func() error {
+		defer from.over.Store(true)
 		from.live(ctx)
 		return nil
 	})
+}
+
+// comeBack makes a follower that has left go on by what is its client now.
+func (f *follower) comeBack(c *client) {
+	f.client, f.result.Upstream, f.opts.Upstream = c, c.Name, c.Name
+	f.tries = 0
+	f.catchUp()
+	f.over.Store(false)
 }
 
 // leavable is the context of a follower that may have to leave before the

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/openfaas-logmux/logmux/internal/line"
@@ -44,6 +45,7 @@ type follower struct {
 	failing bool          // told, and not ok since
 	poll    bool
 	leave   context.CancelCauseFunc // of one that was discovered
+	over    atomic.Bool             // its goroutine has ended
 }
 
 // A followSink takes what a follower finds. Its methods block until there is
@@ -164,7 +166,7 @@ func (f *follower) ask(ctx context.Context) time.Duration {
 // breaks off is no failure if the next does not.
 func (f *follower) askOnce(ctx context.Context) error {
 	r := f.request
-	r.Tail, r.Since, r.Follow = 0, f.from(), false
+	r.Tail, r.Since, r.Follow, r.hop = 0, f.from(), false, r.hop.begun()
 	begun := false
 	a := &asking{client: f.client, Request: r, via: f.client.polling, opts: f.opts, start: time.Now(), answering: func() { begun = true }}
 	a.opts.Fill, a.opts.BlockSize = true, backlogBlock
@@ -194,7 +196,7 @@ func (f *follower) askOnce(ctx context.Context) error {
 func (f *follower) askStream(ctx context.Context) error {
 	var began time.Time
 	var reader *line.Reader
-	err := f.exchange(ctx, f.following, f.request.hop, f.liveQuery(), func(_ http.Header, body io.Reader) error {
+	err := f.exchange(ctx, f.following, f.request.hop.begun(), f.liveQuery(), func(_ http.Header, body io.Reader) error {
 		began = time.Now()
 		unintelligible := f.failing && f.result.Failure.Reason == ReasonMalformed
 		if !unintelligible {

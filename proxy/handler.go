@@ -82,6 +82,10 @@ type Handler struct {
 	// block.
 	Began func(Request)
 
+	// LookupInterval is how often they are looked up. What was found is taken for
+	// true three times as long. If zero, 5 s.
+	LookupInterval time.Duration
+
 	// Ended, if not nil, is told of each request that has ended. It must not block.
 	Ended func(Report)
 
@@ -115,6 +119,7 @@ const (
 	defaultReorderWindow  = time.Second
 	defaultKeepalive      = 15 * time.Second
 	defaultMemoryLimit    = 64 << 20
+	defaultLookupInterval = 5 * time.Second
 )
 
 func (h *Handler) timeout() time.Duration { return cmp.Or(h.Timeout, defaultTimeout) }
@@ -126,6 +131,10 @@ func (h *Handler) reorderWindow() time.Duration {
 	return max(cmp.Or(h.ReorderWindow, defaultReorderWindow), 0)
 }
 func (h *Handler) keepalive() time.Duration { return cmp.Or(h.Keepalive, defaultKeepalive) }
+func (h *Handler) lookupInterval() time.Duration {
+	return cmp.Or(h.LookupInterval, defaultLookupInterval)
+}
+func (h *Handler) lookupValid() time.Duration { return 3 * h.lookupInterval() }
 
 func (h *Handler) warns(r Request) bool {
 	if r.Warnings != nil {
@@ -145,6 +154,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	h.start()
 	r, err := ParseRequest(req.URL.Query())
+	r.hop = newHop(req.Header, h.name)
 	h.report(w, r, func(w *statusRecorder) []Result {
 		switch {
 		case beenAt(req.Header["Via"], h.name):
@@ -152,7 +162,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		case err != nil:
 			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 		default:
-			r.hop = newHop(req.Header, h.name)
 			return h.serve(req.Context(), w, r)
 		}
 		return nil

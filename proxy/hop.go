@@ -16,6 +16,7 @@ type hop struct {
 	authorization []string // goes only to upstreams that want it
 	trace         http.Header
 	header, total time.Duration // what the instance before waits; 0 if it does not say
+	received      time.Time
 }
 
 // The header fields by which one logmux tells another how long it will wait, for
@@ -40,6 +41,7 @@ func newHop(h http.Header, name string) *hop {
 		trace:         http.Header{},
 		header:        waits(h, headerHeaderTimeout),
 		total:         waits(h, headerTotalTimeout),
+		received:      time.Now(),
 	}
 	for _, field := range traceHeaders {
 		if v := h.Get(field); v != "" && len(v) <= maxTrace {
@@ -79,6 +81,9 @@ func (h *hop) sign(ctx context.Context, header http.Header, headerTimeout time.D
 		header.Set(headerTotalTimeout, shorter(left).String())
 		headerTimeout = min(headerTimeout, left)
 	}
+	if h != nil && h.header > 0 {
+		headerTimeout = min(headerTimeout, h.header-time.Since(h.received))
+	}
 	header.Set(headerHeaderTimeout, shorter(headerTimeout).String())
 	if h == nil { // no HTTP request is behind this one
 		return
@@ -95,6 +100,17 @@ func (h *hop) sign(ctx context.Context, header http.Header, headerTimeout time.D
 // shorter is what an upstream is given of the time there is.
 func shorter(d time.Duration) time.Duration {
 	return max(d-min(d/10, time.Second), time.Millisecond)
+}
+
+// begun is what comes along once there is something to send: nobody waits for
+// the head of the answer any more.
+func (h *hop) begun() *hop {
+	if h == nil {
+		return nil
+	}
+	begun := *h
+	begun.header = 0
+	return &begun
 }
 
 // errCaller is the cause that ends a request's context when the instance that

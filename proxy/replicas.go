@@ -60,8 +60,8 @@ type liveCopies struct {
 // from an upstream of it.
 type copyCount struct {
 	id    uint64
-	group string // empty where
-	place int    // it is an upstream's
+	group string    // empty where
+	from  *follower // it is an upstream's
 }
 
 type counted struct {
@@ -99,7 +99,7 @@ func (c *liveCopies) redundant(from *follower, key int64, bytes []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	id := c.identifier.Identity(key, bytes)
-	seen, sent := copyCount{id: id, place: from.place}, copyCount{id: id, group: from.ReplicaGroup}
+	seen, sent := copyCount{id: id, from: from}, copyCount{id: id, group: from.ReplicaGroup}
 	times := c.counts[seen].times + 1
 	c.counts[seen] = counted{key, times}
 	c.highest = max(c.highest, key)

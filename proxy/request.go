@@ -26,6 +26,20 @@ type Request struct {
 	hop *hop // what comes along; nil where the request did not come by HTTP
 }
 
+// CallID is the X-Call-Id header that the request came with, which names it in the
+// logs of whatever it passes. It is empty where there is none.
+func (r *Request) CallID() string { return r.traced("X-Call-Id") }
+
+// Traceparent is the same of the traceparent header, by W3C Trace Context.
+func (r *Request) Traceparent() string { return r.traced("Traceparent") }
+
+func (r *Request) traced(field string) string {
+	if r.hop == nil {
+		return ""
+	}
+	return r.hop.trace.Get(field)
+}
+
 // A ParameterError says which parameter of a request cannot be used, and why.
 type ParameterError struct {
 	Parameter string
@@ -54,7 +68,11 @@ func ParseRequest(query url.Values) (Request, error) {
 	if since := last("since"); since != "" {
 		t, err := time.Parse(time.RFC3339, since)
 		if err != nil {
-			return r, &ParameterError{"since", fmt.Sprintf("%q is not a time as in 2006-01-02T15:04:05Z (RFC 3339)", since)}
+			hint := ""
+			if strings.Contains(since, " ") {
+				hint = "; in a URL a + is written %2B"
+			}
+			return r, &ParameterError{"since", fmt.Sprintf("%q is not a time as in 2006-01-02T15:04:05Z (RFC 3339)%s", since, hint)}
 		}
 		r.Since = t
 	}

@@ -24,7 +24,7 @@ type Result struct {
 	Ordered    bool   // the upstream is said to be
 	Outcome    Outcome
 	Failure    *Failure // of a failed one
-	Stats      line.Stats
+	Stats      Stats
 	Retries    int64         // exchanges that were tried again before an answer began
 	ToHeader   time.Duration // from the start to the response's header, 0 without one
 	Duration   time.Duration // from the start to the end
@@ -42,6 +42,11 @@ type Result struct {
 	date     time.Time // of the first answer, by the upstream's clock; in whole seconds
 	notes    []string  // what the answer lacks though nothing failed
 }
+
+// Stats count what was read of an upstream's answers: Lines that passed the
+// filters, Bytes, and of the lines those that were Malformed or stood behind a
+// later one (Disorder).
+type Stats = line.Stats
 
 // delivered reports whether a line came, whatever became of the upstream then.
 func (r *Result) delivered() bool { return r.Stats.Lines > 0 }

@@ -27,11 +27,11 @@ func newSource(u *Upstream, place int, lookup lookupFunc) *source {
 	return &source{fixed: c}
 }
 
-func (s *source) clients(ctx context.Context) []*client {
+func (s *source) clients(ctx context.Context, valid time.Duration) []*client {
 	if s.fixed != nil {
 		return []*client{s.fixed}
 	}
-	return s.found.clients(ctx)
+	return s.found.clients(ctx, valid)
 }
 
 // known are the clients without a look-up.
@@ -62,7 +62,7 @@ func (h *Handler) clients(ctx context.Context) []*client {
 	h.start()
 	clients := make([]*client, 0, len(h.sources))
 	for _, s := range h.sources {
-		for _, c := range s.clients(ctx) {
+		for _, c := range s.clients(ctx, h.lookupValid()) {
 			if c.place != len(clients) {
 				c = c.at(len(clients))
 			}
@@ -85,12 +85,6 @@ func (h *Handler) Breakers() map[string]int {
 	return open
 }
 
-const (
-	// Addresses are looked up this often, and taken for true this long after.
-	lookupInterval = 5 * time.Second
-	lookupValid    = 3 * lookupInterval
-)
-
 // Discover keeps the addresses of upstreams with a dns+http or dns+https URL
 // fresh until ctx is done. Without it, requests find them out of date now and
 // then and wait for a look-up.
@@ -100,8 +94,7 @@ func (h *Handler) Discover(ctx context.Context) {
 	for _, s := range h.sources {
 		if s.found != nil {
 			lookups.Go(func() error {
-				for s.found.refresh(ctx, 0); sleep(ctx, lookupInterval); s.found.refresh(ctx, 0) {
-				}
+				s.found.keep(ctx, h.lookupInterval())
 				return nil
 			})
 		}

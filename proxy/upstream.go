@@ -44,7 +44,8 @@ type Upstream struct {
 	ForwardAuthorization bool
 
 	// TLS, if not nil, returns the settings of the next connection, which are
-	// not modified. Where they name no server, that of URL is used.
+	// not modified; nil for the defaults. Where they name no server, that of URL
+	// is used.
 	TLS func() (*tls.Config, error)
 
 	// DialTimeout bounds connecting, and the TLS handshake. If zero, 3 s.
