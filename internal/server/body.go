@@ -39,7 +39,7 @@ type body struct {
 
 func newBody(w http.ResponseWriter, r *http.Request) *body {
 	b := &body{ReadCloser: r.Body, control: http.NewResponseController(w)}
-	// Otherwise net/http reads the rest itself before it sends an answer.
+	// Without it, net/http may read the rest itself before it sends an answer.
 	_ = b.control.EnableFullDuplex()
 	return b
 }
