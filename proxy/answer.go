@@ -23,13 +23,13 @@ var errAbsent = errors.New("the function is not there")
 func (c *client) exchange(ctx context.Context, via link, h *hop, query url.Values, read func(http.Header, io.Reader) error) error {
 	resp, err := c.get(ctx, via, h, query)
 	if err != nil {
-		return err
+		return c.conceal(ctx, h, err)
 	}
 	defer resp.Body.Close()
 	if err := accept(resp); err != nil {
-		return err
+		return c.conceal(ctx, h, err)
 	}
-	return read(resp.Header, resp.Body)
+	return c.conceal(ctx, h, read(resp.Header, resp.Body))
 }
 
 // absentPrefix starts the body of faas-netes' 500 for a function that it does

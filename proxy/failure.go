@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"strings"
 
@@ -73,23 +72,27 @@ func failed(ctx context.Context, err error) *Failure {
 
 func reasonOf(err error) Reason {
 	var (
-		dial    *net.OpError
+		network *net.OpError
 		timeout net.Error
-		proto   *textproto.ProtocolError
 	)
+	isNetwork := errors.As(err, &network)
 	switch {
 	case errors.Is(err, errTLS):
 		return ReasonTLS
-	case errors.As(err, &dial) && dial.Op == "remote error":
+	case isNetwork && network.Op == "remote error":
 		return ReasonTLS // an alert after the handshake: of TLS 1.3, that the client's certificate is missing or refused
-	case errors.As(err, &dial) && dial.Op == "dial":
+	case isNetwork && network.Op == "dial":
 		return ReasonDial
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return ReasonTimeout
-	case errors.Is(err, line.ErrCut), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case isNetwork, errors.Is(err, line.ErrCut), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return ReasonTruncated
-	// net/http does not export these two.
-	case errors.As(err, &proto), strings.Contains(err.Error(), "malformed HTTP"), strings.Contains(err.Error(), "response headers exceeded"):
+	}
+	// What follows net/http does not export.
+	switch text := err.Error(); {
+	case strings.Contains(text, "malformed MIME header"):
+		return ReasonTruncated // a head that ends in the middle of a line is told so, too
+	case strings.Contains(text, "transport connection broken"), strings.Contains(text, "response headers exceeded"):
 		return ReasonMalformed
 	}
 	return ReasonTruncated

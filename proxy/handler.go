@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/openfaas-logmux/logmux/internal/via"
 	"github.com/openfaas-logmux/logmux/merge"
 )
 
@@ -157,7 +158,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.hop = newHop(req.Header, h.name)
 	h.report(w, r, func(w *statusRecorder) []Result {
 		switch {
-		case beenAt(req.Header["Via"], h.name):
+		case via.Names(req.Header["Via"], h.name):
 			http.Error(w, "a loop: this request has been at this logmux before, for one of its upstreams leads back to it", http.StatusLoopDetected)
 		case err != nil:
 			http.Error(w, err.Error(), http.StatusUnprocessableEntity)

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/openfaas-logmux/logmux/internal/via"
 )
 
 // A hop is what a request brings along beside its query, from whoever asks: the
@@ -36,7 +37,7 @@ const maxTrace = 512
 // newHop reads a request's header at the instance called name.
 func newHop(h http.Header, name string) *hop {
 	hop := &hop{
-		via:           append(slices.Clone(h["Via"]), "1.1 "+name),
+		via:           via.Append(h["Via"], name),
 		authorization: h["Authorization"],
 		trace:         http.Header{},
 		header:        waits(h, headerHeaderTimeout),
@@ -59,32 +60,12 @@ func waits(h http.Header, field string) time.Duration {
 	return d
 }
 
-// beenAt reports whether a request with this Via header has been at the
-// instance called name before.
-func beenAt(via []string, name string) bool {
-	for _, field := range via {
-		for hop := range strings.SplitSeq(field, ",") {
-			// protocol, name, perhaps a comment
-			if words := strings.Fields(hop); len(words) >= 2 && words[1] == name {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// sign adds to an upstream request what comes along. The upstream gets a
-// little less time than there is: its answer is to arrive before that is over.
+// sign adds to an upstream request what comes along.
 func (h *hop) sign(ctx context.Context, header http.Header, headerTimeout time.Duration, forward bool) {
-	if deadline, ok := ctx.Deadline(); ok {
-		left := time.Until(deadline)
-		header.Set(headerTotalTimeout, shorter(left).String())
-		headerTimeout = min(headerTimeout, left)
-	}
 	if h != nil && h.header > 0 {
 		headerTimeout = min(headerTimeout, h.header-time.Since(h.received))
 	}
-	header.Set(headerHeaderTimeout, shorter(headerTimeout).String())
+	tellTime(ctx, header, shorter(headerTimeout))
 	if h == nil { // no HTTP request is behind this one
 		return
 	}
@@ -95,6 +76,17 @@ func (h *hop) sign(ctx context.Context, header http.Header, headerTimeout time.D
 	if forward && len(h.authorization) > 0 {
 		header["Authorization"] = h.authorization
 	}
+}
+
+// tellTime tells the upstream how long it has for the head of its answer, and for
+// all of it: a little less than there is, for it is to arrive before that is over.
+func tellTime(ctx context.Context, header http.Header, forHead time.Duration) {
+	if deadline, ok := ctx.Deadline(); ok {
+		left := shorter(time.Until(deadline))
+		header.Set(headerTotalTimeout, left.String())
+		forHead = min(forHead, left)
+	}
+	header.Set(headerHeaderTimeout, forHead.String())
 }
 
 // shorter is what an upstream is given of the time there is.

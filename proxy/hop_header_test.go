@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/openfaas-logmux/logmux/internal/sample"
+	"github.com/openfaas-logmux/logmux/proxy"
 )
 
 func TestTraceHeadersFollowARequest(t *testing.T) {
@@ -203,6 +204,71 @@ func TestInnerDeadlineOfABacklog(t *testing.T) {
 			}
 			if failed := f.resp.Header.Get("X-Logmux-Failed"); failed != "" {
 				t.Errorf("failed %q", failed)
+			}
+		})
+	}
+}
+
+// waits is what an upstream was told of the time there is.
+func waits(t *testing.T, h http.Header, field string) time.Duration {
+	t.Helper()
+	d, err := time.ParseDuration(h.Get(field))
+	if err != nil {
+		t.Fatalf("%s: %v", field, err)
+	}
+	return d
+}
+
+// A try that comes later has less time.
+func TestInnerDeadlineOfALaterTry(t *testing.T) {
+	t.Parallel()
+	const total = 3 * time.Second
+	busy := sample.Times(1, sample.Refuse(http.StatusServiceUnavailable, http.Header{"Retry-After": {"1"}}))
+	asked := &sample.Recorder{Handler: busy(answers(threeLines()))}
+	p := newProxy(t, serve(t, "a", asked, func(u *proxy.Upstream) {
+		u.Retry = proxy.Retry{Max: 1, MinWait: 1, MaxWait: time.Second}
+	}))
+	p.Timeout = total
+	got := p.ask(t, "name=fn")
+	got.holds(t, threeLines())
+	for i, h := range asked.Headers() {
+		left := total - time.Duration(i)*time.Second
+		for _, field := range []string{"X-Logmux-Timeout", "X-Logmux-Header-Timeout"} {
+			if d := waits(t, h, field); d >= left || d < left/2 {
+				t.Errorf("try %d has %s %v, and there is less than %v", i, field, d, left)
+			}
+		}
+		if h.Get("Via") == "" {
+			t.Errorf("try %d has no Via", i)
+		}
+	}
+	if n := len(asked.Headers()); n != 2 {
+		t.Errorf("asked %d times, want 2", n)
+	}
+}
+
+// How long the head is awaited is of no meaning once it is there: what is asked
+// later in a follow has its own time.
+func TestHeaderTimeoutEndsWithTheHead(t *testing.T) {
+	t.Parallel()
+	for _, test := range liveWays {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			asked := &sample.Recorder{Handler: &sample.FaasNetes{Store: quietStore(), Timeout: soon}}
+			p := newProxy(t, serve(t, "a", asked, test.kind, pollEvery(20*time.Millisecond)))
+			p.FollowTimeout = 4 * soon
+			got := p.askWith(t, http.Header{"X-Logmux-Header-Timeout": {"2s"}}, "name=fn&follow=true")
+			if got.status != http.StatusOK {
+				t.Fatalf("status %d: %s", got.status, got.body)
+			}
+			for i, h := range asked.Headers() {
+				d := waits(t, h, "X-Logmux-Header-Timeout")
+				if i == 0 && d > 2*time.Second || i > 0 && d < 8*time.Second {
+					t.Errorf("asking %d has %v", i, d)
+				}
+			}
+			if n := len(asked.Headers()); n < 3 {
+				t.Errorf("asked %d times: the test shows nothing", n)
 			}
 		})
 	}

@@ -27,6 +27,11 @@ func retrying(transport http.RoundTripper, retry Retry) *retryablehttp.Client {
 				*retries++
 			}
 		},
+		PrepareRetry: func(req *http.Request) error {
+			req.Header = req.Header.Clone() // the try before may still read it
+			tellTime(req.Context(), req.Header, waits(req.Header, headerHeaderTimeout))
+			return nil
+		},
 		RetryMax:   retry.Max,
 		CheckRetry: worthRetrying,
 		Backoff: func(_, _ time.Duration, attempt int, resp *http.Response) time.Duration {

@@ -119,7 +119,7 @@ func TestEveryKeyIsOfUse(t *testing.T) {
 
 // daemons are the fields that the daemon sets, and those that its config has no word for.
 var daemons = []string{
-	"Handler.Name", "Handler.Lookup", "Handler.Stopping",
+	"Handler.Name", "Handler.Lookup", "Handler.LookupInterval", "Handler.Stopping",
 	"Handler.Began", "Handler.Ended", "Handler.Failing", "Handler.Arrived",
 }
 

@@ -14,21 +14,13 @@ import (
 // lines asks the handler in process and writes the lines of its answer, byte for
 // byte: as many as are there in one Write, and a Flush where no more are. The error
 // is that of the writer, or a *proxy.StatusError.
-func lines(ctx context.Context, h *proxy.Handler, query url.Values, to lineWriter) (err error) {
+func lines(ctx context.Context, h *proxy.Handler, query url.Values, to lineWriter) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "/system/logs?"+query.Encode(), nil)
 	if err != nil {
 		return err
 	}
 	w := &answer{header: http.Header{}, to: to}
-	func() {
-		defer func() {
-			// So the handler ends an answer that it was not allowed to end.
-			if v := recover(); v != nil && v != http.ErrAbortHandler {
-				panic(v)
-			}
-		}()
-		h.ServeHTTP(w, req)
-	}()
+	w.take(h, req)
 	switch {
 	case w.err != nil:
 		return w.err
@@ -46,11 +38,22 @@ type lineWriter interface {
 
 // An answer is the response that a handler writes to.
 type answer struct {
-	header  http.Header
-	status  int // 0 until there is one
-	to      lineWriter
-	text    bytes.Buffer // the body of any other status than 200
-	err     error        // of the first write or flush that failed
+	header http.Header
+	status int // 0 until there is one
+	to     lineWriter
+	text   bytes.Buffer // the body of any other status than 200
+	err    error        // of the first write or flush that failed
+}
+
+// take lets the handler answer a request. Where that was cancelled it panics as
+// the handlers of servers do, for an answer that is not whole.
+func (a *answer) take(h *proxy.Handler, req *http.Request) {
+	defer func() {
+		if v := recover(); v != nil && v != http.ErrAbortHandler {
+			panic(v)
+		}
+	}()
+	h.ServeHTTP(a, req)
 }
 
 func (a *answer) Header() http.Header { return a.header }

@@ -439,3 +439,45 @@ func TestLogsBeforeHead(t *testing.T) {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 }
+
+// A pager reads as far as its user has, and no upstream waits for that: it would
+// be late at query.timeout.
+func TestLogsWaitForTheirReader(t *testing.T) {
+	const lines = 2500 // more than pipes and connections hold
+	var body bytes.Buffer
+	for i := range lines {
+		at := minuteAgo.Add(time.Duration(i) * time.Millisecond).UTC().Format(time.RFC3339Nano)
+		fmt.Fprintf(&body, `{"name":"figlet","instance":"17","timestamp":"%s","text":"%s"}`+"\n", at, strings.Repeat("x", 4000))
+	}
+	sent := make(chan error, 1)
+	file := write(t, "query: {timeout: 10m}\nupstreams:\n"+provider(t, "edge", "faasd", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, err := w.Write(body.Bytes())
+		sent <- err
+	})))
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	exit := make(chan int, 1)
+	stderr := newScreen()
+	go func() {
+		defer w.Close()
+		exit <- run(t.Context(), []string{"logs", "figlet", "--config", file}, w, stderr)
+	}()
+	select {
+	case err := <-sent:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute): // it is much for the race detector
+		t.Error("the upstream waits")
+	}
+	got, err := io.ReadAll(r)
+	if n := bytes.Count(got, []byte("\n")); n != lines || err != nil || stderr.String() != "" {
+		t.Errorf("got %d lines, %v, %q, want %d", n, err, stderr, lines)
+	}
+	if code := within(t, "the exit", exit); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}

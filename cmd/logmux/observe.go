@@ -54,8 +54,8 @@ func (d *daemon) observe(logs *proxy.Handler) {
 
 // state is what the instance does now, for the metrics.
 func (d *daemon) state() metrics.State {
-	serving, queued := d.server.UnderWay()
-	s := metrics.State{Serving: serving, Queued: queued}
+	load := d.server.Load()
+	s := metrics.State{Serving: load.Serving, Queued: load.Waiting, Refused: load.Refused}
 	if now := d.inUse.Load(); now != nil {
 		s.MaxRequests = now.maxRequests
 		s.Held, s.MemoryLimit = now.logs.Shared.Used(), now.logs.Shared.Limit

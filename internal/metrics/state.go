@@ -5,6 +5,7 @@ import "github.com/prometheus/client_golang/prometheus"
 // A State is what an instance does at one moment, under the config that is in use.
 type State struct {
 	Serving, Queued int            // log requests
+	Refused         int64          // log requests since the beginning, for there were too many
 	MaxRequests     int            // that are served at once
 	Held            int64          // bytes of lines in memory
 	MemoryLimit     int64          // bytes of lines, past which they are spilled
@@ -27,7 +28,10 @@ var gauges = []struct {
 	{desc("logmux_memory_limit_bytes", "Bytes of lines past which they are spilled: server.memory_limit."), func(s State) float64 { return float64(s.MemoryLimit) }},
 }
 
-var breakersOpen = desc("logmux_upstream_breakers_open", "Breakers of an upstream that are open: 0 or 1, or at most the number of its addresses.", "upstream")
+var (
+	refused      = desc("logmux_requests_refused_total", "Log requests that were answered 503 because there were too many at once.")
+	breakersOpen = desc("logmux_upstream_breakers_open", "Breakers of an upstream that are open: 0 or 1, or at most the number of its addresses.", "upstream")
+)
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(name, help, labels, nil)
@@ -37,6 +41,7 @@ func (*state) Describe(to chan<- *prometheus.Desc) {
 	for _, g := range gauges {
 		to <- g.desc
 	}
+	to <- refused
 	to <- breakersOpen
 }
 
@@ -45,6 +50,7 @@ func (s *state) Collect(to chan<- prometheus.Metric) {
 	for _, g := range gauges {
 		to <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, g.of(now))
 	}
+	to <- prometheus.MustNewConstMetric(refused, prometheus.CounterValue, float64(now.Refused))
 	for upstream, open := range now.Breakers {
 		to <- prometheus.MustNewConstMetric(breakersOpen, prometheus.GaugeValue, float64(open), upstream)
 	}

@@ -44,6 +44,7 @@ var runners = map[string]func(*session, []string){
 	"go install ./cmd/logmux":  (*session).install,
 	"logmux check":             (*session).check,
 	"logmux serve":             (*session).serve,
+	"logmux logs":              (*session).logs,
 	"curl":                     (*session).get,
 }
 
@@ -237,6 +238,14 @@ func (s *session) serve(words []string) {
 	s.ready(ended)
 }
 
+// logs prints what the samples have.
+func (s *session) logs(words []string) {
+	got := s.output(s.dir, words...)
+	if first, want := got[:strings.Index(got, "\n")+1], "eu-west/figlet-7d9c-abcde line 0\n"; first != want || strings.Count(got, "\n") != 30 {
+		s.Errorf("got\n%s\nwant 30 lines from %q", got, want)
+	}
+}
+
 func (s *session) ready(ended chan error) {
 	url := s.addresses.Replace("http://127.0.0.1:9195/readyz")
 	for range 500 {
@@ -303,11 +312,11 @@ func undated(t *testing.T, line string) string {
 
 var metricRow = regexp.MustCompile("(?m)^\\| `(logmux_[a-z_]+)` \\|")
 
-// metrics looks for those of the README among the real ones.
+// metrics looks for those of the page among the real ones.
 func (s *session) metrics(exposed string) {
-	rows := metricRow.FindAllStringSubmatch(read(s.T, "README.md"), -1)
+	rows := metricRow.FindAllStringSubmatch(read(s.T, "docs/metrics.md"), -1)
 	if len(rows) == 0 {
-		s.Error("the README has no metrics")
+		s.Error("the page has no metrics")
 	}
 	for _, row := range rows {
 		if !strings.Contains(exposed, "\n# TYPE "+row[1]+" ") {

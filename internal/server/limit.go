@@ -15,6 +15,7 @@ type limit struct {
 	max     int // zero: any number
 	serving int
 	waiting list.List // of chan error, which has room for one: how the wait ended
+	refused int64     // for errBusy
 	closed  bool
 }
 
@@ -58,6 +59,7 @@ func (l *limit) arrive(wait time.Duration) (place *list.Element, err error) {
 		l.serving++
 		return nil, nil
 	case wait <= 0 || l.waiting.Len() >= queueFactor*l.max:
+		l.refused++
 		return nil, errBusy
 	}
 	return l.waiting.PushBack(make(chan error, 1)), nil
@@ -72,6 +74,9 @@ func (l *limit) giveUp(place *list.Element, why error) error {
 		return err
 	default:
 		l.waiting.Remove(place)
+		if why == errBusy {
+			l.refused++
+		}
 		return why
 	}
 }
@@ -101,10 +106,10 @@ func (l *limit) close() {
 	}
 }
 
-func (l *limit) underWay() (serving, waiting int) {
+func (l *limit) load() Load {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.serving, l.waiting.Len()
+	return Load{l.serving, l.waiting.Len(), l.refused}
 }
 
 func (l *limit) free() bool { return l.max <= 0 || l.serving < l.max }

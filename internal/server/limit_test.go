@@ -185,3 +185,10 @@ func TestATurnIsNeverLost(t *testing.T) {
 		}
 	})
 }
+
+func (l *limit) underWay() (serving, waiting int) {
+	now := l.load()
+	return now.Serving, now.Waiting
+}
+
+func (s *Server) underWay() (serving, waiting int) { return s.limit.underWay() }

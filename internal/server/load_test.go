@@ -47,7 +47,7 @@ func TestMoreClientsThanAreServed(t *testing.T) {
 			t.Errorf("got %+v, want 503 with Retry-After", got)
 		}
 	}
-	if serving, waiting := d.UnderWay(); serving != most || waiting != most*queueFactor {
+	if serving, waiting := d.underWay(); serving != most || waiting != most*queueFactor {
 		t.Errorf("%d are served, %d wait", serving, waiting)
 	}
 	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/system/functions"} {
@@ -64,7 +64,7 @@ func TestMoreClientsThanAreServed(t *testing.T) {
 	if peak.Load() != most {
 		t.Errorf("%d were served at once, want %d", peak.Load(), most)
 	}
-	if serving, waiting := d.UnderWay(); serving != 0 || waiting != 0 {
+	if serving, waiting := d.underWay(); serving != 0 || waiting != 0 {
 		t.Errorf("%d are served, %d wait", serving, waiting)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/openfaas-logmux/logmux/internal/via"
 )
 
 // A Passthrough hands requests on to one provider, as if the client had asked it:
@@ -67,7 +69,7 @@ func (p *Passthrough) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodConnect || r.ProtoMajor != 1:
 		refuse(w, r, "this is no forward proxy", http.StatusNotImplemented)
 		return
-	case p.Via != "" && beenAt(r.Header["Via"], p.Via):
+	case p.Via != "" && via.Names(r.Header["Via"], p.Via):
 		refuse(w, r, "loop: the request was here before", http.StatusLoopDetected)
 		return
 	}
@@ -126,7 +128,7 @@ func (p *Passthrough) rewrite(r *httputil.ProxyRequest) {
 		header["Forwarded"] = forwarded
 	}
 	if p.Via != "" {
-		header["Via"] = append(header["Via"], "1.1 "+p.Via)
+		header["Via"] = via.Append(header["Via"], p.Via)
 	}
 }
 
@@ -181,19 +183,6 @@ func refuse(w http.ResponseWriter, r *http.Request, text string, code int) {
 		w.Header().Set("Connection", "close")
 	}
 	http.Error(w, text, code)
-}
-
-// beenAt reports whether a Via header names an instance.
-func beenAt(via []string, name string) bool {
-	for _, field := range via {
-		for hop := range strings.SplitSeq(field, ",") {
-			// protocol, name, perhaps a comment
-			if words := strings.Fields(hop); len(words) >= 2 && words[1] == name {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // buffers are those that answers are copied through.

@@ -151,9 +151,9 @@ func TestAClientWithABodyLeavesTheQueue(t *testing.T) {
 	for _, body := range []string{"", "{}", strings.Repeat("x", 10)} {
 		conn := d.dial()
 		fmt.Fprintf(conn, "GET /system/logs?name=f HTTP/1.1\r\nHost: logmux\r\nContent-Length: 10\r\n\r\n%s", body)
-		eventually(t, "it waits", func() bool { _, n := d.UnderWay(); return n == 1 })
+		eventually(t, "it waits", func() bool { _, n := d.underWay(); return n == 1 })
 		conn.Close()
-		eventually(t, "it left", func() bool { _, n := d.UnderWay(); return n == 0 })
+		eventually(t, "it left", func() bool { _, n := d.underWay(); return n == 0 })
 	}
 	letGo()
 	within(t, running)

@@ -6,7 +6,8 @@
 //	address    TLS,                    Site of    ├─► Site.Passthrough
 //	           patience                the moment └─► health, metrics, reload
 //
-// Run owns every goroutine and has ended them when it returns.
+// Run owns every goroutine. When it returns they have ended, but for handlers
+// that do not care that their request has.
 package server
 
 import (
@@ -70,8 +71,14 @@ func (s *Server) Swap(site *Site) {
 // Run, l is closed.
 func (s *Server) Move(l net.Listener) { s.listener.move(l) }
 
-// UnderWay is how many log requests are served, and how many wait for that.
-func (s *Server) UnderWay() (serving, waiting int) { return s.limit.underWay() }
+// A Load is how busy a server is with log requests.
+type Load struct {
+	Serving, Waiting int   // now
+	Refused          int64 // since the beginning, because there were too many
+}
+
+// Load returns how busy the server is.
+func (s *Server) Load() Load { return s.limit.load() }
 
 // Run serves on the listener until ctx is done, then drains: requests under way
 // finish within ShutdownTimeout, those that wait and new ones are refused, and

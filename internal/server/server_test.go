@@ -262,7 +262,7 @@ func TestAShutdownAnswersThoseThatWait(t *testing.T) {
 	d := start(t, &Site{Logs: logs, MaxRequests: 1, MaxQueueWait: time.Hour, ShutdownTimeout: soon})
 	running := d.begin(taken)
 	waiting := d.sendLogs()
-	eventually(t, "one waits", func() bool { _, n := d.UnderWay(); return n == 1 })
+	eventually(t, "one waits", func() bool { _, n := d.underWay(); return n == 1 })
 	d.stop()
 	got := within(t, waiting)
 	if got.code != http.StatusServiceUnavailable || got.header.Get("Retry-After") != "5" || got.body != "logmux is shutting down\n" {

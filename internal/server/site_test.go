@@ -89,11 +89,11 @@ func TestALimitThatIsRaisedBySwap(t *testing.T) {
 	d := start(t, &site)
 	one := d.begin(taken)
 	two := d.sendLogs()
-	eventually(t, "one waits", func() bool { _, n := d.UnderWay(); return n == 1 })
+	eventually(t, "one waits", func() bool { _, n := d.underWay(); return n == 1 })
 	site.MaxRequests = 2
 	d.Swap(&site)
 	within(t, taken)
-	if serving, waiting := d.UnderWay(); serving != 2 || waiting != 0 {
+	if serving, waiting := d.underWay(); serving != 2 || waiting != 0 {
 		t.Errorf("%d are served, %d wait", serving, waiting)
 	}
 	letGo()
