@@ -10,7 +10,7 @@ import (
 const root = "../.."
 
 // pages are all that is written for users.
-var pages = []string{"README.md", "docs/providers.md", "docs/failures.md", "docs/kubernetes.md", "docs/security.md", "docs/configuration.md", "docs/metrics.md"}
+var pages = []string{"README.md", "docs/providers.md", "docs/failures.md", "docs/kubernetes.md", "docs/security.md", "docs/configuration.md", "docs/library.md", "CONTRIBUTING.md", "docs/metrics.md", "docs/scaling.md"}
 
 func read(t *testing.T, page string) string {
 	t.Helper()
