@@ -30,7 +30,7 @@ func (h *Handler) sorted(ctx context.Context, w *statusRecorder, r Request, clie
 		return results // nobody is there to answer
 	}
 	if status := chooseStatus(results); status != http.StatusOK {
-		refuse(w, r, status, results)
+		refuse(w, &r, status, results)
 		return results
 	}
 	out := newOutput(w, h.WriteTimeout)

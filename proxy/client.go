@@ -89,6 +89,7 @@ func (u *Upstream) transport(buffer int, address string) *http.Transport {
 		Proxy:                  viaProxy,
 		DialContext:            dial,
 		DialTLSContext:         tlsDialer(dial, u.dialTimeout(), u.TLS),
+		TLSClientConfig:        u.tlsThroughProxy(),
 		ResponseHeaderTimeout:  u.headerTimeout(),
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		MaxIdleConnsPerHost:    maxIdleConns,
@@ -98,6 +99,19 @@ func (u *Upstream) transport(buffer int, address string) *http.Transport {
 		// Compressed answers are refused: a few bytes could hold gigabytes.
 		DisableCompression: true,
 	}
+}
+
+// tlsThroughProxy are the TLS settings of connections through a proxy of the
+// environment, which net/http makes itself: as they are at the start.
+func (u *Upstream) tlsThroughProxy() *tls.Config {
+	if u.TLS == nil {
+		return nil
+	}
+	config, err := u.TLS()
+	if err != nil || config == nil {
+		return nil
+	}
+	return config.Clone()
 }
 
 // pinned connects to the address, whatever host it is asked for.

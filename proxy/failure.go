@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -74,10 +75,12 @@ func reasonOf(err error) Reason {
 	var (
 		network *net.OpError
 		timeout net.Error
+
+		untrusted *tls.CertificateVerificationError
 	)
 	isNetwork := errors.As(err, &network)
 	switch {
-	case errors.Is(err, errTLS):
+	case errors.Is(err, errTLS), errors.As(err, &untrusted): // the latter, behind a proxy
 		return ReasonTLS
 	case isNetwork && network.Op == "remote error":
 		return ReasonTLS // an alert after the handshake: of TLS 1.3, that the client's certificate is missing or refused

@@ -73,10 +73,13 @@ var (
 // Stacks are most of what an idle follow costs, and the goroutines' shrink to
 // what their frames take: what needs large ones is done in functions that return
 // before the follow goes live.
-func (h *Handler) follow(ctx context.Context, w *statusRecorder, r Request, clients []*client) []Result {
-	f := h.newFollow(w, r, clients)
-	f.recorder = w
+func (h *Handler) follow(ctx context.Context, w *statusRecorder, r *Request) []Result {
+	f := h.newFollow(ctx, w, r)
 	defer f.sorter.Close()
+	if len(f.followers) == 0 {
+		refuse(w, r, http.StatusInternalServerError, nil)
+		return nil
+	}
 	following, end := h.followContext(ctx)
 	defer end(nil)
 	f.start(following)
@@ -103,7 +106,7 @@ func (f *follow) refuse(ctx context.Context, status int, stopping bool) []Result
 		f.out.w.Header().Set("Retry-After", "5")
 		http.Error(f.out.w, errStopping.Error(), http.StatusServiceUnavailable)
 	default:
-		refuse(f.out.w, f.request, status, states)
+		refuse(f.out.w, &f.request, status, states)
 	}
 	return results
 }
@@ -117,26 +120,28 @@ func (f *follow) end() []Result {
 	return results
 }
 
-func (h *Handler) newFollow(w http.ResponseWriter, r Request, clients []*client) *follow {
+func (h *Handler) newFollow(ctx context.Context, w *statusRecorder, r *Request) *follow {
+	clients := route(h.clients(ctx), *r)
 	f := &follow{
-		Handler: h,
-		request: r,
-		out:     newOutput(w, h.WriteTimeout),
-		sorter:  h.sorter(r, clients),
-		window:  merge.Window{Hold: h.reorderWindow(), Memory: maxWaiting},
-		copies:  newLiveCopies(clients),
-		blocks:  make(chan arrived),
-		signals: make(chan *signal),
-		states:  make(map[*follower]Result, len(clients)),
-		pending: len(clients),
-		floor:   math.MinInt64,
-		late:    map[*follower]int64{},
+		recorder: w,
+		Handler:  h,
+		request:  *r,
+		out:      newOutput(w, h.WriteTimeout),
+		sorter:   h.sorter(*r, clients),
+		window:   merge.Window{Hold: h.reorderWindow(), Memory: maxWaiting},
+		copies:   newLiveCopies(clients),
+		blocks:   make(chan arrived),
+		signals:  make(chan *signal),
+		states:   make(map[*follower]Result, len(clients)),
+		pending:  len(clients),
+		floor:    math.MinInt64,
+		late:     map[*follower]int64{},
 	}
 	if len(clients) == 1 && clients[0].Ordered {
 		f.window.Hold = 0
 	}
 	for _, c := range clients {
-		f.followers = append(f.followers, newFollower(c, r, f))
+		f.followers = append(f.followers, newFollower(c, *r, f))
 	}
 	return f
 }
@@ -277,8 +282,7 @@ func (f *follow) live(ctx context.Context) {
 	lookouts, stop := f.lookouts()
 	defer stop()
 	for f.out.err == nil {
-		f.window.Due(time.Now(), f.out.write)
-		f.out.flush()
+		f.sendDue()
 		timer.Reset(f.untilNext())
 		select {
 		case a := <-f.blocks:
@@ -296,6 +300,12 @@ func (f *follow) live(ctx context.Context) {
 			return
 		}
 	}
+}
+
+//go:noinline
+func (f *follow) sendDue() {
+	f.window.Due(time.Now(), f.out.write)
+	f.out.flush()
 }
 
 // takeReady takes what else has arrived, so that it is sent in one piece. What

@@ -154,52 +154,85 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	h.start()
-	r, err := ParseRequest(req.URL.Query())
-	r.hop = newHop(req.Header, h.name)
-	h.report(w, r, func(w *statusRecorder) []Result {
-		switch {
-		case via.Names(req.Header["Via"], h.name):
-			http.Error(w, "a loop: this request has been at this logmux before, for one of its upstreams leads back to it", http.StatusLoopDetected)
-		case err != nil:
-			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
-		default:
-			return h.serve(req.Context(), w, r)
-		}
-		return nil
-	})
+	r, serve := h.receive(req)
+	h.report(req.Context(), w, r, serve)
 	if req.Context().Err() != nil {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// report lets a request be served and tells how it ended.
-func (h *Handler) report(w http.ResponseWriter, r Request, serve func(*statusRecorder) []Result) {
-	start := time.Now()
-	if h.Began != nil {
-		h.Began(r)
+// What follows keeps its frames small, for they are on the stack of every idle
+// follow: see follow. What needs room is not inlined, and a Request is handed
+// on by its address.
+
+// A server answers one request.
+type server func(*Handler, context.Context, *statusRecorder, *Request) []Result
+
+// receive reads a request and says who serves it.
+//
+//go:noinline
+func (h *Handler) receive(req *http.Request) (*Request, server) {
+	r, err := ParseRequest(req.URL.Query())
+	r.hop = newHop(req.Header, h.name)
+	switch {
+	case via.Names(req.Header["Via"], h.name):
+		return &r, refusal(http.StatusLoopDetected, "a loop: this request has been at this logmux before, for one of its upstreams leads back to it")
+	case err != nil:
+		return &r, refusal(http.StatusUnprocessableEntity, err.Error())
 	}
-	recorder := &statusRecorder{ResponseWriter: w}
-	results := serve(recorder)
-	if h.Ended != nil {
-		// A client that leaves is no failure of the upstreams given up for it.
-		results = slices.DeleteFunc(results, func(r Result) bool { return r.Failure != nil && r.Failure.Reason == reasonGone })
-		h.Ended(Report{r, recorder.status, time.Since(start), recorder.missing, recorder.spilled, results})
+	return &r, (*Handler).serve
+}
+
+func refusal(status int, why string) server {
+	return func(_ *Handler, _ context.Context, w *statusRecorder, _ *Request) []Result {
+		http.Error(w, why, status)
+		return nil
 	}
 }
 
-func (h *Handler) serve(ctx context.Context, w *statusRecorder, r Request) []Result {
-	clients := route(h.clients(ctx), r)
-	if len(clients) == 0 {
+// report lets a request be served and tells how it ended.
+func (h *Handler) report(ctx context.Context, w http.ResponseWriter, r *Request, serve server) {
+	recorder := h.began(w, r)
+	h.ended(r, recorder, serve(h, ctx, recorder, r))
+}
+
+//go:noinline
+func (h *Handler) began(w http.ResponseWriter, r *Request) *statusRecorder {
+	start := time.Now()
+	if h.Began != nil {
+		h.Began(*r)
+	}
+	return &statusRecorder{ResponseWriter: w, start: start}
+}
+
+//go:noinline
+func (h *Handler) ended(r *Request, recorder *statusRecorder, results []Result) {
+	if h.Ended == nil {
+		return
+	}
+	// A client that leaves is no failure of the upstreams given up for it.
+	results = slices.DeleteFunc(results, func(r Result) bool { return r.Failure != nil && r.Failure.Reason == reasonGone })
+	h.Ended(Report{*r, recorder.status, time.Since(recorder.start), recorder.missing, recorder.spilled, results})
+}
+
+func (h *Handler) serve(ctx context.Context, w *statusRecorder, r *Request) []Result {
+	if r.Follow {
+		return h.follow(ctx, w, r)
+	}
+	return h.bounded(ctx, w, r)
+}
+
+//go:noinline
+func (h *Handler) bounded(ctx context.Context, w *statusRecorder, r *Request) []Result {
+	clients := route(h.clients(ctx), *r)
+	switch {
+	case len(clients) == 0:
 		refuse(w, r, http.StatusInternalServerError, nil)
 		return nil
+	case r.Tail == 0 && streamable(clients):
+		return h.streamed(ctx, w, *r, clients)
 	}
-	if r.Follow {
-		return h.follow(ctx, w, r, clients)
-	}
-	if r.Tail == 0 && streamable(clients) {
-		return h.streamed(ctx, w, r, clients)
-	}
-	return h.sorted(ctx, w, r, clients)
+	return h.sorted(ctx, w, *r, clients)
 }
 
 // start makes of the fields what is needed to serve.
@@ -236,7 +269,7 @@ func streamable(clients []*client) bool {
 }
 
 // refuse answers a request that has no lines to send, and says why.
-func refuse(w http.ResponseWriter, r Request, status int, results []Result) {
+func refuse(w http.ResponseWriter, r *Request, status int, results []Result) {
 	setOutcomes(w.Header(), results)
 	text := ""
 	for i := range results {
@@ -253,10 +286,11 @@ func refuse(w http.ResponseWriter, r Request, status int, results []Result) {
 	fmt.Fprint(w, text)
 }
 
-// A statusRecorder remembers the status that was sent, and what became of the
-// lines, for the report.
+// A statusRecorder remembers when the request began, the status that was sent,
+// and what became of the lines, for the report.
 type statusRecorder struct {
 	http.ResponseWriter
+	start   time.Time
 	status  int
 	missing error
 	spilled int64

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -207,6 +208,21 @@ func TestInnerDeadlineOfABacklog(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An answer that has begun in time may go on for longer.
+func TestHeaderTimeoutOfALongAnswer(t *testing.T) {
+	t.Parallel()
+	rest := func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-time.After(3 * soon):
+			io.WriteString(w, strings.Join(splitLines(fiveLines())[1:], ""))
+		case <-r.Context().Done():
+		}
+	}
+	p := newProxy(t, serve(t, "a", sendsThen(splitLines(fiveLines())[0], rest), ordered), serve(t, "b", answers(), ordered))
+	got := p.askWith(t, http.Header{"X-Logmux-Header-Timeout": {(2 * soon).String()}}, "name=fn")
+	got.holds(t, fiveLines())
 }
 
 // waits is what an upstream was told of the time there is.

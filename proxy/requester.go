@@ -67,7 +67,7 @@ func (q Requester[R, M]) Query(ctx context.Context, request R) (<-chan M, error)
 	w := &messageWriter[M]{ctx: ctx, header: http.Header{}, begun: make(chan struct{}), messages: make(chan M)}
 	go func() {
 		defer close(w.messages) // after its only sender's last
-		q.Handler.report(w, r, func(w *statusRecorder) []Result { return q.Handler.serve(ctx, w, r) })
+		q.Handler.report(ctx, w, &r, (*Handler).serve)
 		w.begin(0) // if it did not before
 	}()
 	<-w.begun

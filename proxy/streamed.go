@@ -45,7 +45,7 @@ func (h *Handler) streamed(ctx context.Context, w http.ResponseWriter, r Request
 		hangUp()
 		results := fan.wait()
 		if status != http.StatusOK {
-			refuse(w, r, status, early)
+			refuse(w, &r, status, early)
 		}
 		return results
 	}
