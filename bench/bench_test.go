@@ -289,6 +289,7 @@ func TestYAML(t *testing.T) {
 	got := Config{Ordered: true, Window: "0", QueryMemory: "64MiB"}.yaml("127.0.0.1:1", []string{"http://a/u0"})
 	want := `server:
   listen: "127.0.0.1:1"
+  max_requests: 2000
   memory_limit: 4GiB
 query:
   timeout: 10m
@@ -298,9 +299,9 @@ query:
 upstreams:
   - name: u0
     url: http://a/u0
+    idle_timeout: 1m
     ordered: true
     tail_mode: newest
-    idle_timeout: 1m
 `
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 )
 
 // newClient returns a client that keeps as many connections as a scenario
@@ -55,10 +56,24 @@ func read(ctx context.Context, client *http.Client, url string, buffer []byte, s
 	}
 	for _, header := range []http.Header{response.Header, response.Trailer} {
 		if failed := header.Get("X-Logmux-Failed"); failed != "" {
-			return fmt.Errorf("%s: upstreams failed: %s", url, failed)
+			return upstreamsFailed(failed)
 		}
 	}
 	return nil
+}
+
+// upstreamsFailed is what a complete answer says of its upstreams.
+type upstreamsFailed string
+
+func (f upstreamsFailed) Error() string { return "upstreams failed: " + string(f) }
+
+// only is the name of the one that failed; empty if there are several.
+func (f upstreamsFailed) only() string {
+	name, reason, _ := strings.Cut(string(f), "=")
+	if strings.Contains(reason, ",") {
+		return ""
+	}
+	return name
 }
 
 // count reads an answer and counts its lines and bytes, which costs the client

@@ -126,7 +126,7 @@ func (s subject) flood(ctx context.Context, lines int) (Sample, error) {
 	}
 	wall := time.Since(began)
 	after, err := cpuTime(s.proc.pid())
-	return Sample{Wall: wall, CPU: after - before, Lines: got}, err
+	return Sample{Wall: wall, Cost: Cost{CPU: after - before}, Lines: got}, err
 }
 
 // follow hands over the lines of a follow, but for blank ones, until take

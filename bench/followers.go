@@ -38,7 +38,7 @@ func followersIdle(ctx context.Context, s *session) ([]Row, error) {
 	followers := &crowd{}
 	defer followers.leave()
 	s.progress(fmt.Sprintf("%d followers", n))
-	if err := followers.join(ctx, logmux.url+followQuery, n, provided.URLs[0]); err != nil {
+	if err := followers.join(ctx, logmux.url+followQuery, n, provided.URLs); err != nil {
 		return nil, logmux.proc.explain(err)
 	}
 	idle, share, err := s.idle(ctx, pid)
@@ -93,8 +93,8 @@ type crowd struct {
 	failed  atomic.Pointer[error] // the first
 }
 
-// join lets n followers ask, and waits until each has its 4 streams.
-func (c *crowd) join(ctx context.Context, url string, n int, provider string) error {
+// join lets n followers ask, and waits until each has its streams.
+func (c *crowd) join(ctx context.Context, url string, n int, providers []string) error {
 	ctx, c.cancel = context.WithCancel(ctx)
 	atOnce := make(chan struct{}, 16)
 	for range n {
@@ -102,12 +102,12 @@ func (c *crowd) join(ctx context.Context, url string, n int, provider string) er
 		c.readers.Go(func() { c.follow(ctx, url, func() { <-atOnce }) })
 	}
 	return c.until(ctx, "all streams", func() (bool, error) {
-		open, err := control(provider, "/following")
+		open, err := control(providers[0], "/following")
 		if err != nil {
 			return false, err
 		}
 		streams, err := strconv.Atoi(open)
-		return streams >= 4*n, err
+		return streams >= n*len(providers), err
 	})
 }
 

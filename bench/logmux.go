@@ -21,8 +21,11 @@ type Config struct {
 	QueryMemory  string // query.memory_limit; logmux's own default
 	Window       string // query.reorder_window; logmux's own default
 
+	HeaderTimeout string // of all upstreams; logmux's own default
+
 	Ordered  bool
 	TailMode string // newest
+	Kind     string // in place of the two above
 }
 
 // yaml is the configuration file for these upstreams.
@@ -33,15 +36,20 @@ func (c Config) yaml(listen string, urls []string) string {
 			fmt.Fprintf(&b, "%s%s: %s\n", indent, name, s)
 		}
 	}
-	fmt.Fprintf(&b, "server:\n  listen: %q\n", listen)
+	fmt.Fprintf(&b, "server:\n  listen: %q\n  max_requests: %d\n", listen, 2*followersFull)
 	key("  ", "memory_limit", cmp.Or(c.ServerMemory, "4GiB"))
 	b.WriteString("query:\n  timeout: 10m\n  follow_timeout: 1h\n")
 	key("  ", "memory_limit", c.QueryMemory)
 	key("  ", "reorder_window", c.Window)
 	b.WriteString("upstreams:\n")
 	for u, url := range urls {
-		fmt.Fprintf(&b, "  - name: u%d\n    url: %s\n    ordered: %t\n    tail_mode: %s\n    idle_timeout: 1m\n",
-			u, url, c.Ordered, cmp.Or(c.TailMode, "newest"))
+		fmt.Fprintf(&b, "  - name: u%d\n    url: %s\n    idle_timeout: 1m\n", u, url)
+		key("    ", "header_timeout", c.HeaderTimeout)
+		if c.Kind != "" {
+			key("    ", "kind", c.Kind)
+			continue
+		}
+		fmt.Fprintf(&b, "    ordered: %t\n    tail_mode: %s\n", c.Ordered, cmp.Or(c.TailMode, "newest"))
 	}
 	return b.String()
 }

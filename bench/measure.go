@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -22,11 +23,17 @@ const leastMeasured = 300 * time.Millisecond
 
 // A Sample is what one request cost; repeated requests are averaged.
 type Sample struct {
-	Wall  time.Duration
-	CPU   time.Duration // of the proxy process, user and system
-	Peak  int64         // bytes: the most it held resident since the sample began
-	Lines int64
-	Bytes int64
+	Wall time.Duration
+	Cost
+	Behind []Cost // of the subject's processes behind it
+	Lines  int64
+	Bytes  int64
+}
+
+// A Cost is one process's part of a sample.
+type Cost struct {
+	CPU  time.Duration // user and system
+	Peak int64         // bytes: the most it held resident since the sample began
 }
 
 func (s Sample) wall() float64 { return s.Wall.Seconds() }
@@ -35,11 +42,15 @@ func (s Sample) peak() float64 { return float64(s.Peak) }
 
 // A subject is one proxy, in one set-up, and what it is asked.
 type subject struct {
-	name string
-	proc *process
-	url  string
-	want int64 // lines of an answer; below 0: any number
+	name    string
+	proc    *process
+	behind  []*process // that it asks, and whose work counts as well
+	url     string
+	want    int64  // lines of an answer; below 0: any number
+	failing string // the one upstream that fails in every answer; mostly none
 }
+
+func (s subject) processes() []*process { return append([]*process{s.proc}, s.behind...) }
 
 // measure repeats the request for leastMeasured, and checks each time how many
 // lines came.
@@ -47,35 +58,65 @@ func (s subject) measure(ctx context.Context, client *http.Client, buffer []byte
 	fail := func(err error) (Sample, error) {
 		return Sample{}, fmt.Errorf("%s: %w", s.name, s.proc.explain(err))
 	}
-	if err := resetPeak(s.proc.pid()); err != nil {
-		return fail(err)
+	for _, p := range s.processes() {
+		if err := resetPeak(p.pid()); err != nil {
+			return fail(err)
+		}
 	}
-	before, err := cpuTime(s.proc.pid())
+	before, err := s.costs()
 	if err != nil {
 		return fail(err)
 	}
 	var sample Sample
 	requests := 0
 	for began := time.Now(); sample.Wall < leastMeasured; sample.Wall = time.Since(began) {
-		lines, size, err := count(ctx, client, s.url, buffer)
+		lines, size, err := s.count(ctx, client, buffer)
 		if err != nil {
 			return fail(err)
-		}
-		if s.want >= 0 && lines != s.want {
-			return fail(mismatch{fmt.Errorf("%d lines, want %d", lines, s.want)})
 		}
 		sample.Lines, sample.Bytes = lines, size
 		requests++
 	}
 	time.Sleep(5 * time.Millisecond) // what follows an answer belongs to it
-	after, err := cpuTime(s.proc.pid())
+	after, err := s.costs()
 	if err != nil {
 		return fail(err)
 	}
 	sample.Wall /= time.Duration(requests)
-	sample.CPU = (after - before) / time.Duration(requests)
-	sample.Peak, err = status(s.proc.pid(), "VmHWM")
-	return sample, err
+	for i := range after {
+		after[i].CPU = (after[i].CPU - before[i].CPU) / time.Duration(requests)
+	}
+	sample.Cost, sample.Behind = after[0], after[1:]
+	return sample, nil
+}
+
+// count asks once and checks how many lines come.
+func (s subject) count(ctx context.Context, client *http.Client, buffer []byte) (lines, size int64, err error) {
+	lines, size, err = count(ctx, client, s.url, buffer)
+	if failed, ok := errors.AsType[upstreamsFailed](err); ok && s.failing != "" && failed.only() == s.failing {
+		err = nil
+	}
+	if err == nil && s.want >= 0 && lines != s.want {
+		err = mismatch{fmt.Errorf("%d lines, want %d", lines, s.want)}
+	}
+	return lines, size, err
+}
+
+// costs are those of its processes since each began, or its peak was reset.
+func (s subject) costs() ([]Cost, error) {
+	var costs []Cost
+	for _, p := range s.processes() {
+		cpu, err := cpuTime(p.pid())
+		if err != nil {
+			return nil, err
+		}
+		peak, err := status(p.pid(), "VmHWM")
+		if err != nil {
+			return nil, err
+		}
+		costs = append(costs, Cost{CPU: cpu, Peak: peak})
+	}
+	return costs, nil
 }
 
 // interleave measures the subjects in turn, rounds times over. The result has

@@ -10,14 +10,20 @@ import (
 	"text/tabwriter"
 )
 
-// A Goal is a line of PERFORMANCE.md's table.
+// A Goal is a line of PERFORMANCE.md's table. One with no bounds is none: the
+// value is told for its own sake.
 type Goal struct {
 	Must, Aim float64
 	Unit      string
 	AtLeast   bool // the value is to be no less than these; otherwise no more
 }
 
+func (g Goal) none() bool { return g.Must == 0 && g.Aim == 0 }
+
 func (g Goal) verdict(value float64) string {
+	if g.none() {
+		return "-"
+	}
 	met := func(bound float64) bool {
 		if g.AtLeast {
 			return value >= bound
@@ -34,6 +40,9 @@ func (g Goal) verdict(value float64) string {
 }
 
 func (g Goal) bound(value float64) string {
+	if g.none() {
+		return "-"
+	}
 	sign := "<="
 	if g.AtLeast {
 		sign = ">="

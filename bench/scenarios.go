@@ -10,11 +10,12 @@ import (
 	"text/tabwriter"
 )
 
-// A Scenario measures one line of PERFORMANCE.md's goals.
+// A Scenario measures one line of PERFORMANCE.md's goals, or how logmux scales.
 type Scenario struct {
 	Name   string
 	About  string
 	Follow bool // not in the default set
+	Scale  bool // only by its name, and in all
 	Run    func(context.Context, *session) ([]Row, error)
 }
 
@@ -26,6 +27,7 @@ const (
 	tailLines  = 1000
 )
 
+func noGoal(unit string) Goal          { return Goal{Unit: unit} }
 func ratioGoal(must, aim float64) Goal { return Goal{Must: must, Aim: aim, Unit: "x"} }
 func timesGoal(must, aim float64) Goal { return Goal{Must: must, Aim: aim, Unit: "x", AtLeast: true} }
 func megabytes(must, aim float64) Goal { return Goal{Must: must, Aim: aim, Unit: " MB"} }
@@ -66,6 +68,15 @@ func scenarios() []Scenario {
 		{Name: "follow-latency", Follow: true, About: "what a live line takes longer than without a proxy", Run: followLatency},
 		{Name: "follow-flood", Follow: true, About: "a flood to one follower against the naive pipeline", Run: followFlood},
 		{Name: "followers-idle", Follow: true, About: "memory and CPU of 1,000 silent followers", Run: followersIdle},
+		{Name: "blackhole", Scale: true, About: "100 lines of 9 upstreams while a tenth never answers", Run: blackhole},
+		{Name: "replicas", Scale: true, About: "three instances behind a balancer, against one", Run: replicas},
+		{Name: "tree-ordered", Scale: true, About: "1 + 8 instances against one: sorted upstreams, all lines",
+			Run: againstTree(Providers{Layout: Ordered}, Config{Ordered: true})},
+		{Name: "tree-tail1000", Scale: true, About: "the same: shuffled upstreams, the newest 1,000 of 2,000,000 lines",
+			Run: againstTree(Providers{Lines: tailInput, Layout: Shuffled, Tail: tailLines}, Config{TailMode: "all"})},
+		{Name: "tree-small", Scale: true, About: "the same: 100 lines",
+			Run: againstTree(Providers{Lines: smallLines, Layout: Ordered}, Config{})},
+		{Name: "followers-wide", Scale: true, About: "memory and descriptors of a silent follower, by its upstreams", Run: followersWide},
 	}
 }
 
@@ -86,7 +97,7 @@ func choose(names []string, follow bool) ([]Scenario, error) {
 		case len(names) > 0:
 			return !slices.Contains(names, s.Name) && !(follow && s.Follow)
 		}
-		return s.Follow && !follow
+		return s.Scale || s.Follow && !follow
 	}), nil
 }
 
@@ -94,8 +105,11 @@ func list(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, s := range scenarios() {
 		kind := "default"
-		if s.Follow {
+		switch {
+		case s.Follow:
 			kind = "-follow"
+		case s.Scale:
+			kind = "by name"
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\n", s.Name, kind, s.About)
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -190,11 +191,19 @@ func (c *client) get(ctx context.Context, via link, h *hop, query url.Values) (*
 	}
 	start := time.Now()
 	resp, err := via.Do(req)
-	done(c.breaker.verdict(ctx, resp, err, hurried(ctx, c.headerTimeout(), time.Since(start))))
 	if err != nil {
-		return nil, failed(ctx, err)
+		err = c.told(failed(ctx, err))
 	}
-	return resp, nil
+	done(c.breaker.verdict(ctx, resp, err, hurried(ctx, c.headerTimeout(), time.Since(start))))
+	return resp, err
+}
+
+// told puts a failure of net/http's into the words of the config.
+func (c *client) told(f *Failure) *Failure {
+	if f.Reason == ReasonTimeout && strings.Contains(f.Err.Error(), "awaiting response headers") {
+		return &Failure{f.Reason, fmt.Errorf("no answer within header_timeout (%v)", c.headerTimeout())}
+	}
+	return f
 }
 
 func (c *client) newRequest(ctx context.Context, h *hop, query url.Values) (*retryablehttp.Request, error) {

@@ -277,6 +277,11 @@ func refuse(w http.ResponseWriter, r *Request, status int, results []Result) {
 			text += fmt.Sprintf("%s failed: %s\n", results[i].Upstream, f)
 		}
 	}
+	for i := range results {
+		if text != "" && results[i].Outcome == Absent {
+			text += fmt.Sprintf("%s does not have %s\n", results[i].Upstream, r.Name)
+		}
+	}
 	if text == "" {
 		text = fmt.Sprintf("%s: %s is on no upstream\n", absentPrefix, r.Name)
 	}

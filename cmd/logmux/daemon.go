@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -66,7 +67,7 @@ func (d *daemon) start() (net.Listener, error) {
 	}
 	listener, err := net.Listen("tcp", cfg.Server.Listen)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("server.listen: %w", err)
 	}
 	d.take(cfg)
 	d.logger.Info("serving", "address", listener.Addr().String(), "upstreams", len(cfg.Upstreams), "version", currentVersion())
@@ -93,14 +94,14 @@ func (d *daemon) change() error {
 	var moved net.Listener
 	if cfg.Server.Listen != d.listen {
 		if moved, err = net.Listen("tcp", cfg.Server.Listen); err != nil {
-			return err
+			return fmt.Errorf("server.listen: %w", err)
 		}
 	}
 	d.take(cfg)
 	if moved != nil {
 		d.server.Move(moved)
 	}
-	d.logger.Info("config reloaded", "upstreams", len(cfg.Upstreams))
+	d.logger.Info("config reloaded", "address", cfg.Server.Listen, "upstreams", len(cfg.Upstreams))
 	return nil
 }
 

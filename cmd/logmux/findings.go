@@ -32,10 +32,16 @@ func printFindings(out io.Writer, findings []probe.Finding) error {
 	for _, f := range findings {
 		if f.Failure != nil {
 			consequence := "its lines will be missing"
-			if f.Required {
+			switch {
+			case f.Required:
 				consequence = "it is required, so requests will fail"
+			case f.Copies:
+				consequence = "others of its replica_group can make up for it"
 			}
 			fmt.Fprintf(out, "%s: %v; %s\n", f.Upstream, f.Failure.Err, consequence)
+		}
+		if f.Saw != "" {
+			fmt.Fprintf(out, "%s: %s\n", f.Upstream, f.Saw)
 		}
 		for _, note := range f.Notes {
 			fmt.Fprintf(out, "%s: %s\n", f.Upstream, note)

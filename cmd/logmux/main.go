@@ -79,7 +79,7 @@ func exec(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return runDemo(ctx, args, stdout, stderr)
 	case "completion":
 		return printCompletion(args, stdout)
-	case "version":
+	case "version", "-version", "--version":
 		return printVersion(args, stdout)
 	case "help", "-h", "-help", "--help":
 		_, err := io.WriteString(stdout, usage)

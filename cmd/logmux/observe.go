@@ -90,7 +90,11 @@ func logRequest(logger *slog.Logger, report *proxy.Report) {
 }
 
 func logFailure(logger *slog.Logger, message string, r *proxy.Request, result *proxy.Result) {
-	logger.Info(message, append([]any{"upstream", result.Upstream, "reason", string(result.Failure.Reason), "error", result.Failure.Err,
+	level := slog.LevelInfo
+	if result.Failure.Reason == proxy.ReasonBreaker {
+		level = slog.LevelDebug // what opened it was told; this is each request since
+	}
+	logger.Log(context.Background(), level, message, append([]any{"upstream", result.Upstream, "reason", string(result.Failure.Reason), "error", result.Failure.Err,
 		"lines", result.Stats.Lines, "duration", result.Duration.Round(time.Microsecond)}, about(r)...)...)
 }
 

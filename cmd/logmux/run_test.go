@@ -89,7 +89,7 @@ func TestRun(t *testing.T) {
 		{"serve, unknown flag", []string{"serve", "--port", "1"}, 2, "", []string{"serve: flag provided but not defined: -port"}},
 		{"serve, no such file", []string{"serve", "--config", goodFile + "x"}, 1, "", []string{goodFile + "x: cannot be read"}},
 		{"serve, bad config", []string{"serve", "--config", badFile}, 1, "", []string{badFile + ":2: server.listen", badFile + ":5: upstreams[0].url"}},
-		{"serve, port in use", []string{"serve", "--config", noPort}, 1, "", []string{"logmux: listen tcp " + inUse + ": bind: address already in use\n"}},
+		{"serve, port in use", []string{"serve", "--config", noPort}, 1, "", []string{"logmux: server.listen: listen tcp " + inUse + ": bind: address already in use\n"}},
 
 		{"demo of", []string{"demo", "figlet"}, 2, "", []string{`demo: unexpected argument "figlet"`, usageHint}},
 		{"demo, unknown flag", []string{"demo", "--twice"}, 2, "", []string{"demo: flag provided but not defined: -twice"}},

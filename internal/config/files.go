@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -33,8 +34,8 @@ var contents = map[string]content{
 	"authorities": {maxPEM, checkAuthorities},
 }
 
-// checkFile looks at the file of that name, where there is a name. Its errors do not repeat it:
-// it may be the secret itself, written where the name of its file belongs.
+// checkFile looks at the file of that name, where there is a name. Its errors do not repeat it unless
+// it is surely a path: it may be the secret itself, written where the name of its file belongs.
 func checkFile(name string, want content) error {
 	if name == "" {
 		return nil
@@ -52,6 +53,8 @@ func checkFile(name string, want content) error {
 func readFile(name string, limit int) ([]byte, error) {
 	stat, err := os.Stat(name)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && surelyPath.MatchString(name):
+		return nil, fmt.Errorf("the file does not exist: %s", name)
 	case err != nil:
 		return nil, unreadable(err)
 	case stat.IsDir():
@@ -74,6 +77,10 @@ func readFile(name string, limit int) ([]byte, error) {
 	}
 	return got, nil
 }
+
+// surelyPath are names that cannot be taken for a secret: absolute, with a directory, and a dot or a dash
+// in the last part, which base64 does not have.
+var surelyPath = regexp.MustCompile(`^(/[A-Za-z0-9_.-]+)+/[A-Za-z0-9_-]*[.-][A-Za-z0-9_.-]*$`)
 
 // unreadable is err without the name of the file.
 func unreadable(err error) error {

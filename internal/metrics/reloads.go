@@ -10,7 +10,7 @@ type reloads struct {
 
 func newReloads() *reloads {
 	r := &reloads{
-		successful: gauge("logmux_config_last_reload_successful", "Whether the last reload of the config was one: 1, or 0 if the file was not valid and the config before stays in use.", nil),
+		successful: gauge("logmux_config_last_reload_successful", "Whether the last reload of the config was one: 1, or 0 if the file could not be used and the config before stays in use.", nil),
 		at:         gauge("logmux_config_last_reload_success_timestamp_seconds", "When the config in use was taken.", nil),
 	}
 	r.ended(true) // at the start

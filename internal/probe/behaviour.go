@@ -4,7 +4,10 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -13,6 +16,8 @@ import (
 
 	"github.com/openfaas-logmux/logmux/proxy"
 )
+
+var errAbsent = errors.New("the function is not there")
 
 // A line is what of a message tells about the provider.
 type line struct {
@@ -53,6 +58,10 @@ const (
 func (i *inquiry) behave(ctx context.Context) {
 	since := time.Now().Add(-lookback).Truncate(time.Second)
 	all, err := i.lines(ctx, url.Values{"since": {since.Format(time.RFC3339Nano)}})
+	if errors.Is(err, errAbsent) {
+		i.note("it does not have %s", i.Function)
+		return
+	}
 	if err != nil {
 		i.note("the lines of %s cannot be read: %v", i.Function, err)
 		return
@@ -69,7 +78,27 @@ func (i *inquiry) behave(ctx context.Context) {
 		i.tails(ctx, since, all)
 		i.sinces(ctx, all)
 	}
+	i.Saw = i.seen.String()
 	i.compare()
+}
+
+// String says what was seen, for one who wonders whether anything was.
+func (b *behaviour) String() string {
+	order := "in order"
+	if b.unsorted > 0 {
+		order = "not in order"
+	}
+	text := fmt.Sprintf("%d lines, %s", b.lines, order)
+	if b.tail != tailUnknown {
+		text += ", tail keeps the " + string(b.tail)
+	}
+	switch {
+	case b.late > 0:
+		text += fmt.Sprintf(", since starts %v late", b.late)
+	case b.early > 0:
+		text += fmt.Sprintf(", since starts %v early", b.early)
+	}
+	return text
 }
 
 var digits = regexp.MustCompile(`^[0-9]+$`)
@@ -169,6 +198,9 @@ func (i *inquiry) lines(ctx context.Context, query url.Values) ([]line, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusInternalServerError {
+		return nil, errAbsent
+	}
 	if resp.StatusCode/100 != 2 {
 		text, _ := bufio.NewReader(io.LimitReader(resp.Body, 256)).ReadString('\n') // what is there of it will do
 		return nil, &statusError{resp.Status, text}

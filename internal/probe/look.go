@@ -50,12 +50,16 @@ func (i *inquiry) judge(resp *http.Response, body []byte) {
 	case code == http.StatusNotFound:
 		i.note("it answers 404: if that is for every function, the path of its url is wrong")
 		i.absent = true
+	case i.isLogmux():
+		// It failed this function, which is nowhere, because of upstreams of its own.
+		i.note("it is a logmux, of whose own upstreams fail: %s (status-508 is a loop)", resp.Header.Get("X-Logmux-Failed"))
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
-		i.fail(proxy.ReasonAuth, "%s", resp.Status)
+		i.fail(proxy.ReasonAuth, "%s; what it wants is set by auth, or by headers", resp.Status)
 	case code/100 == 3:
 		i.fail(proxy.Reason(fmt.Sprintf("status-%d", code)), "it redirects to %s, which is not followed", redirect(resp))
 	default:
-		i.fail(proxy.Reason(fmt.Sprintf("status-%d", code)), "%s", resp.Status)
+		text, _, _ := strings.Cut(strings.ToValidUTF8(string(body), "\ufffd"), "\n")
+		i.fail(proxy.Reason(fmt.Sprintf("status-%d", code)), "%s", strings.TrimSpace(resp.Status+" "+text))
 	}
 }
 

@@ -30,11 +30,13 @@ type Question struct {
 type Finding struct {
 	Upstream string
 	Required bool
+	Copies   bool // others hold the same lines
 	TLS      bool
 	Failure  *proxy.Failure // why it cannot be used, nil if it can
 	ToHeader time.Duration  // of the log request
 	Skew     *time.Duration // its clock less ours, give or take half a second; nil if it does not say
 	Seems    string         // the kind, or several; empty if nothing tells
+	Saw      string         // of the function's lines; empty if there were none to look at
 	Notes    []string       // what does not fit the config, or is good to know
 }
 
@@ -70,7 +72,7 @@ type inquiry struct {
 func ask(ctx context.Context, q *Question) Finding {
 	i := &inquiry{Question: q, Probe: proxy.NewProbe(q.Upstream)}
 	defer i.Close()
-	i.Finding.Upstream, i.Finding.Required = q.Upstream.Name, q.Upstream.Required
+	i.Finding.Upstream, i.Finding.Required, i.Copies = q.Upstream.Name, q.Upstream.Required, q.Upstream.ReplicaGroup != ""
 	if i.look(ctx); i.Failure != nil {
 		return i.Finding
 	}

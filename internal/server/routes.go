@@ -57,6 +57,7 @@ func (s *Server) serveSite(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 		http.Error(w, "only HTTPS is served here", http.StatusBadRequest)
 	case site.Authorized != nil && !site.Authorized(r):
+		s.Logger.Debug("refused: wrong or no credentials", "path", r.URL.Path, "client", r.RemoteAddr)
 		w.Header().Set("WWW-Authenticate", `Basic realm="Restricted"`)
 		http.Error(w, "invalid credentials", http.StatusUnauthorized)
 	default:

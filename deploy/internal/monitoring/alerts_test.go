@@ -96,12 +96,13 @@ type alertCase struct {
 
 var alertCases = []alertCase{
 	{"an instance that is down", "LogmuxInstanceDown",
-		[]string{`up{job="openfaas/logmux",instance="a"} 1x9 0x50`, `up{job="openfaas/logmux",instance="b"} 1x60`, `up{job="gateway",instance="c"} 0x60`},
-		15, `{instance="a", job="openfaas/logmux"}`, "logmux at a is down"},
-	{"a restart", "LogmuxInstanceDown", []string{`up{job="logmux",instance="a"} 1x9 0x3 1x40`}, 0, "", ""},
-	{"all are down", "LogmuxDown", []string{`up{job="logmux",instance="a"} 1x9 0x50`, `up{job="logmux",instance="b"} 0x60`}, 12, `{}`, "No logmux is up"},
+		[]string{`up{job="pods",instance="a"} 1x9 0x50`, `logmux_build_info{job="pods",instance="a"} 1x9 stale`,
+			`up{job="pods",instance="b"} 1x60`, `logmux_build_info{job="pods",instance="b"} 1x60`, `up{job="gateway",instance="c"} 0x60`},
+		15, `{instance="a", job="pods"}`, "logmux at a is down"},
+	{"a restart", "LogmuxInstanceDown", []string{`up{job="logmux",instance="a"} 1x9 0x3 1x40`, `logmux_build_info{job="logmux",instance="a"} 1x60`}, 0, "", ""},
+	{"all are down", "LogmuxDown", []string{`up{job="logmux",instance="a"} 1x9 0x50`, `logmux_build_info{job="logmux",instance="a"} 1x9 stale`}, 12, `{}`, "No logmux is up"},
 	{"none is there", "LogmuxDown", []string{`up{job="gateway",instance="c"} 1x60`}, 2, `{}`, "No logmux is up"},
-	{"one is left", "LogmuxDown", []string{`up{job="logmux",instance="a"} 0x60`, `up{job="logmux",instance="b"} 1x60`}, 0, "", ""},
+	{"one is left", "LogmuxDown", []string{`up{job="logmux",instance="a"} 0x60`, `logmux_build_info{job="logmux",instance="b"} 1x60`}, 0, "", ""},
 
 	{"one of two upstreams fails", "LogmuxAllUpstreamsFailing", []string{
 		`logmux_upstream_requests_total{job="l",upstream="eu",outcome="failed",reason="dial"} 0+1x60`,
