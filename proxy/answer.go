@@ -3,7 +3,6 @@ package proxy
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,26 +16,27 @@ import (
 // A sink takes the blocks of one upstream, which it then owns.
 type sink func(*merge.Block) error
 
-var errAbsent = errors.New("the function is not there")
-
 // exchange asks and reads one answer.
 func (c *client) exchange(ctx context.Context, via link, h *hop, query url.Values, read func(http.Header, io.Reader) error) error {
 	resp, err := c.get(ctx, via, h, query)
 	if err != nil {
-		return c.conceal(ctx, h, err)
+		return c.conceal(h, err)
 	}
 	defer resp.Body.Close()
 	if err := accept(resp); err != nil {
-		return c.conceal(ctx, h, err)
+		return c.conceal(h, err)
 	}
-	return c.conceal(ctx, h, read(resp.Header, resp.Body))
+	if err := read(resp.Header, resp.Body); err != nil {
+		return c.conceal(h, failed(ctx, err)) // a bad trailer is quoted
+	}
+	return nil
 }
 
 // absentPrefix starts the body of faas-netes' 500 for a function that it does
 // not have; logmux says the same.
 const absentPrefix = "function log request failed"
 
-// accept says what a response is: nil for an answer to read, errAbsent, or a *Failure.
+// accept says what a response is: nil for an answer to read, ErrAbsent, or a *Failure.
 func accept(resp *http.Response) error {
 	code := resp.StatusCode
 	switch {
@@ -46,7 +46,7 @@ func accept(resp *http.Response) error {
 		}
 		return nil
 	case code == http.StatusNotFound:
-		return errAbsent
+		return ErrAbsent
 	}
 	if to, err := resp.Location(); err == nil && code/100 == 3 {
 		// Only the host: the rest may hold what nobody else is to know.
@@ -54,7 +54,7 @@ func accept(resp *http.Response) error {
 	}
 	start, _ := io.ReadAll(io.LimitReader(resp.Body, 256)) // what is there of it will do
 	if code == http.StatusInternalServerError && bytes.HasPrefix(start, []byte(absentPrefix)) {
-		return errAbsent
+		return ErrAbsent
 	}
 	return &Failure{reasonStatus(code), fmt.Errorf("%d %s%s", code, http.StatusText(code), firstLine(start))}
 }

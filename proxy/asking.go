@@ -40,12 +40,12 @@ func (c *client) collect(ctx context.Context, r Request, opts line.Options, answ
 	a.opts = c.lineOptions(r, opts, a.innerWarning)
 
 	err := a.all(countRetries(ctx, &a.result.Retries), to)
-	if errors.Is(err, errAbsent) && a.answering == nil {
+	if errors.Is(err, ErrAbsent) && a.answering == nil {
 		err = &Failure{ReasonTruncated, errors.New("the function was gone before all was read")}
 	}
 	a.result.Duration = time.Since(a.start)
 	switch {
-	case errors.Is(err, errAbsent):
+	case errors.Is(err, ErrAbsent):
 		a.result.Outcome = Absent
 	case err != nil:
 		a.result.Outcome, a.result.Failure = Failed, failed(ctx, err)
@@ -98,7 +98,7 @@ func (a *asking) all(ctx context.Context, to sink) error {
 	default:
 		err = a.once(ctx, from, to)
 	}
-	if err == nil && cut && (a.Tail == 0 || a.result.Stats.Lines < int64(a.Tail)) {
+	if err == nil && cut && (a.Tail == 0 || a.result.read.Lines < int64(a.Tail)) {
 		a.note("lines before %s are missing: it looks back %v at most", from.UTC().Format(time.RFC3339), a.MaxLookback)
 	}
 	return err
@@ -157,7 +157,7 @@ func (a *asking) exchangeLines(ctx context.Context, from time.Time, limit int, t
 		}
 		return err
 	})
-	a.result.Stats.Add(stats)
+	a.result.read.Add(stats)
 	return stats, err
 }
 

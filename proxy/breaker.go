@@ -83,7 +83,7 @@ func (b *breaker) verdict(ctx context.Context, resp *http.Response, err error, h
 	switch {
 	case err != nil:
 		f = failed(ctx, err)
-	case gatewayFailed(resp.StatusCode):
+	case gatewayFailed(resp):
 		f = &Failure{reasonStatus(resp.StatusCode), errors.New(http.StatusText(resp.StatusCode))}
 	default:
 		return nil
@@ -104,10 +104,13 @@ func hurried(ctx context.Context, headerTimeout, taken time.Duration) bool {
 	return errors.Is(context.Cause(ctx), errCaller) && taken < headerTimeout/2
 }
 
-func gatewayFailed(status int) bool {
-	switch status {
+// gatewayFailed reports whether a response is a gateway's, in place of the
+// upstream's. One that names what has failed is a logmux' own: it is up, and has
+// tried again already.
+func gatewayFailed(resp *http.Response) bool {
+	switch resp.StatusCode {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return true
+		return resp.Header.Get(headerFailed) == ""
 	}
 	return false
 }

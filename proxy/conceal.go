@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 	"html"
@@ -13,15 +12,16 @@ var errRepeats = errors.New("what it said of that is left out, for it repeats wh
 // conceal takes the words out of an error that quotes an upstream which repeats
 // its credentials: an error page that shows the request, say. Errors are logged,
 // and sent to whoever asks for logs.
-func (c *client) conceal(ctx context.Context, h *hop, err error) error {
-	if err == nil || errors.Is(err, errAbsent) {
-		return err
+func (c *client) conceal(h *hop, err error) error {
+	var f *Failure
+	if !errors.As(err, &f) || f.Reason == ReasonDial || f.Reason == ReasonTLS || f.Reason == ReasonTimeout || f.Reason == ReasonBreaker {
+		return err // it quotes nothing
 	}
 	text := err.Error()
 	plain := html.UnescapeString(text)
 	for _, secret := range c.sentInSecret(h) {
 		if repeats(text, secret) || repeats(plain, secret) {
-			return &Failure{failed(ctx, err).Reason, errRepeats}
+			return &Failure{f.Reason, errRepeats}
 		}
 	}
 	return err

@@ -41,17 +41,32 @@ func newDiscovery(u *Upstream, scheme string, lookup lookupFunc) *discovery {
 	return d
 }
 
-// clients are those of the addresses. If none was ever found, there is one
-// that fails with the reason.
-func (d *discovery) clients(ctx context.Context, valid time.Duration) []*client {
-	if known := d.known(); d.kept.Load() && len(known) > 0 {
-		return known
-	}
-	// What is found serves others too: a client that leaves does not end it.
-	d.refresh(context.WithoutCancel(ctx), valid)
-	return d.known()
+// ready reports whether the clients are known without a look-up: somebody keeps
+// them fresh, or they were looked up lately.
+func (d *discovery) ready(valid time.Duration) bool {
+	return d.kept.Load() && len(d.known()) > 0 || d.fresh(valid)
 }
 
+// takeOver begins with the addresses of another discovery. They are looked up at
+// the next occasion all the same.
+func (d *discovery) takeOver(from *discovery) {
+	var addresses []netip.Addr
+	for _, c := range from.known() {
+		if address, err := netip.ParseAddr(c.address); err == nil {
+			addresses = append(addresses, address)
+		}
+	}
+	if len(addresses) == 0 {
+		return
+	}
+	d.update(addresses, nil)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.looked = time.Time{}
+}
+
+// known are the clients of the addresses. If none was ever found, there is one
+// that fails with the reason; before the first look-up, none.
 func (d *discovery) known() []*client {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -106,6 +121,7 @@ func (d *discovery) update(addresses []netip.Addr, err error) {
 		}
 		return
 	}
+	addresses = slices.Clone(addresses)
 	for i := range addresses {
 		addresses[i] = addresses[i].Unmap()
 	}

@@ -84,7 +84,7 @@ func reasonOf(err error) Reason {
 		return ReasonTLS
 	case isNetwork && network.Op == "remote error":
 		return ReasonTLS // an alert after the handshake: of TLS 1.3, that the client's certificate is missing or refused
-	case isNetwork && network.Op == "dial":
+	case isNetwork && (network.Op == "dial" || network.Op == "proxyconnect"):
 		return ReasonDial
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return ReasonTimeout

@@ -30,6 +30,7 @@ type follow struct {
 	request   Request
 	followers []*follower
 	left      []*follower // that have left before the end
+	past      []Result    // of those of them that are forgotten
 	group     errgroup.Group
 	recorder  *statusRecorder
 	out       *output
@@ -80,7 +81,7 @@ func (h *Handler) follow(ctx context.Context, w *statusRecorder, r *Request) []R
 		refuse(w, r, http.StatusInternalServerError, nil)
 		return nil
 	}
-	following, end := h.followContext(ctx)
+	following, end := h.followContext(ctx, r.totalTimeout())
 	defer end(nil)
 	f.start(following)
 	if status := f.settle(); status != http.StatusOK {
@@ -146,12 +147,17 @@ func (h *Handler) newFollow(ctx context.Context, w *statusRecorder, r *Request) 
 	return f
 }
 
-// followContext is done when the follow is to end.
-func (h *Handler) followContext(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+// followContext is done when the follow is to end: also when whoever asks waits no
+// longer, if they say so.
+func (h *Handler) followContext(ctx context.Context, callers time.Duration) (context.Context, context.CancelCauseFunc) {
+	timeout := h.FollowTimeout
+	if callers > 0 && (timeout <= 0 || callers < timeout) {
+		timeout = callers
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	unstop, untime := func() bool { return true }, func() bool { return true }
-	if h.FollowTimeout > 0 {
-		untime = time.AfterFunc(h.FollowTimeout, func() { cancel(errFollowed) }).Stop
+	if timeout > 0 {
+		untime = time.AfterFunc(timeout, func() { cancel(errFollowed) }).Stop
 	}
 	if h.Stopping != nil {
 		unstop = context.AfterFunc(h.Stopping, func() { cancel(errStopping) })
@@ -349,19 +355,27 @@ func (f *follow) drain() []Result {
 			ended = true
 		}
 	}
-	results := make([]Result, 0, len(f.followers))
+	results := f.past
 	for _, from := range slices.Concat(f.followers, f.left) {
-		result := from.ended()
-		result.Late = f.late[from]
-		results = append(results, result)
+		results = append(results, f.endOf(from))
 	}
 	return results
+}
+
+// endOf is how an upstream has ended the request.
+func (f *follow) endOf(from *follower) Result {
+	result := from.ended()
+	result.Late = f.late[from]
+	if slices.Contains(f.left, from) {
+		result.Outcome, result.Failure = OK, nil // it was in order that it left
+	}
+	return result
 }
 
 // add takes live lines, but for what the tail has cut and what another upstream
 // of the replica group has sent.
 func (f *follow) add(a arrived) {
-	end := f.states[a.from].Stats
+	end := f.states[a.from].read
 	a.block.Keep(func(i int) bool {
 		l := a.block.Lines[i]
 		old := end.Messages > 0 && l.Key <= min(end.Highest, a.from.asOf)

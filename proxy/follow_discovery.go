@@ -29,7 +29,12 @@ func (f *follow) lookouts() (ticks <-chan time.Time, stop func()) {
 
 // lookOut compares the followers with the addresses that there are.
 func (f *follow) lookOut(ctx context.Context) {
-	clients := route(f.Handler.clients(ctx), f.request)
+	// Lines must not wait for a look-up: what it finds is seen the next time.
+	f.group.Go(func() error {
+		f.lookUp(ctx)
+		return nil
+	})
+	clients := route(f.known(), f.request)
 	f.followers = slices.DeleteFunc(f.followers, func(from *follower) bool {
 		if !from.discovered() || slices.ContainsFunc(clients, from.sameAs) {
 			return false
@@ -39,10 +44,23 @@ func (f *follow) lookOut(ctx context.Context) {
 		f.left = append(f.left, from)
 		return true
 	})
+	f.forgetLeft()
 	for _, c := range clients {
 		if c.discovered() && !slices.ContainsFunc(f.followers, func(from *follower) bool { return from.sameAs(c) }) {
 			f.join(ctx, c)
 		}
+	}
+}
+
+// maxLeft is how many addresses that have left are remembered, in case they come
+// back: each with what it sent.
+const maxLeft = 16
+
+func (f *follow) forgetLeft() {
+	for len(f.left) > maxLeft && f.left[0].over.Load() {
+		f.past = append(f.past, f.endOf(f.left[0]))
+		delete(f.late, f.left[0])
+		f.left = slices.Delete(f.left, 0, 1)
 	}
 }
 
@@ -55,9 +73,10 @@ func (c *client) sameAs(other *client) bool {
 func (f *follow) join(ctx context.Context, c *client) {
 	var from *follower
 	if i := slices.IndexFunc(f.left, func(from *follower) bool { return from.sameAs(c) }); i < 0 {
-		// It may have logged for as long as it takes until a new address is seen here.
+		// It may have logged for as long as it takes until a new address is seen
+		// here: found once the last look-up is out of date, and seen the next time.
 		from = newFollower(c, f.request, f)
-		from.started = from.started.Add(-f.lookupValid())
+		from.started = from.started.Add(-f.lookupValid() - 2*f.lookupInterval())
 		from.base = line.Key(from.started)
 	} else if from = f.left[i]; from.over.Load() {
 		f.left = slices.Delete(f.left, i, i+1)

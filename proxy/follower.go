@@ -142,7 +142,7 @@ func (f *follower) ask(ctx context.Context) time.Duration {
 		return 0
 	}
 	f.catchUp()
-	if errors.Is(err, errAbsent) {
+	if errors.Is(err, ErrAbsent) {
 		f.gone()
 		f.tries = 0
 		return f.absentInterval()
@@ -171,7 +171,7 @@ func (f *follower) askOnce(ctx context.Context) error {
 	a := &asking{client: f.client, Request: r, via: f.client.polling, opts: f.opts, start: time.Now(), answering: func() { begun = true }}
 	a.opts.Fill, a.opts.BlockSize = true, backlogBlock
 	err := a.all(ctx, f.pass)
-	f.result.Stats.Add(a.result.Stats)
+	f.result.read.Add(a.result.read)
 	for _, note := range a.result.notes {
 		f.to.warning(f, noteWarning(f.request, f.Name, note))
 	}
@@ -182,7 +182,7 @@ func (f *follower) askOnce(ctx context.Context) error {
 		f.polled = a.start
 		f.broken = false
 		return nil
-	case errors.Is(err, errAbsent) && !begun:
+	case errors.Is(err, ErrAbsent) && !begun:
 		return err
 	case begun && !f.broken:
 		f.broken = true
@@ -216,7 +216,7 @@ func (f *follower) askStream(ctx context.Context) error {
 	if reader == nil {
 		return err
 	}
-	f.result.Stats.Add(reader.Stats)
+	f.result.read.Add(reader.Stats)
 	if err == nil && time.Since(began) < quickAnswer {
 		f.quick++
 		f.poll = f.quick >= quickAnswers

@@ -72,20 +72,20 @@ type Handler struct {
 
 	// Name is that of this instance in the Via header of what it asks. A
 	// request that has been here is answered 508, for it would go round for
-	// ever. If empty, a random one.
+	// ever. It holds no space and no comma. If empty, a random one.
 	Name string
 
 	// Lookup finds the addresses of a host, for upstreams of which each address
 	// is asked. If nil, the system's resolver is used.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 
+	// LookupInterval is how often those addresses are looked up. What was found is taken for
+	// true three times as long. If zero, 5 s.
+	LookupInterval time.Duration
+
 	// Began, if not nil, is told of each request before it is served. It must not
 	// block.
 	Began func(Request)
-
-	// LookupInterval is how often they are looked up. What was found is taken for
-	// true three times as long. If zero, 5 s.
-	LookupInterval time.Duration
 
 	// Ended, if not nil, is told of each request that has ended. It must not block.
 	Ended func(Report)
@@ -123,17 +123,17 @@ const (
 	defaultLookupInterval = 5 * time.Second
 )
 
-func (h *Handler) timeout() time.Duration { return cmp.Or(h.Timeout, defaultTimeout) }
+func (h *Handler) timeout() time.Duration { return positive(h.Timeout, defaultTimeout) }
 func (h *Handler) memoryLimit() int64     { return cmp.Or(h.MemoryLimit, defaultMemoryLimit) }
 func (h *Handler) backlogTimeout() time.Duration {
-	return cmp.Or(h.BacklogTimeout, defaultBacklogTimeout)
+	return positive(h.BacklogTimeout, defaultBacklogTimeout)
 }
 func (h *Handler) reorderWindow() time.Duration {
 	return max(cmp.Or(h.ReorderWindow, defaultReorderWindow), 0)
 }
-func (h *Handler) keepalive() time.Duration { return cmp.Or(h.Keepalive, defaultKeepalive) }
+func (h *Handler) keepalive() time.Duration { return positive(h.Keepalive, defaultKeepalive) }
 func (h *Handler) lookupInterval() time.Duration {
-	return cmp.Or(h.LookupInterval, defaultLookupInterval)
+	return positive(h.LookupInterval, defaultLookupInterval)
 }
 func (h *Handler) lookupValid() time.Duration { return 3 * h.lookupInterval() }
 
@@ -212,6 +212,9 @@ func (h *Handler) ended(r *Request, recorder *statusRecorder, results []Result) 
 	}
 	// A client that leaves is no failure of the upstreams given up for it.
 	results = slices.DeleteFunc(results, func(r Result) bool { return r.Failure != nil && r.Failure.Reason == reasonGone })
+	for i := range results {
+		results[i] = results[i].told()
+	}
 	h.Ended(Report{*r, recorder.status, time.Since(recorder.start), recorder.missing, recorder.spilled, results})
 }
 

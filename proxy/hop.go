@@ -60,13 +60,20 @@ func waits(h http.Header, field string) time.Duration {
 	return d
 }
 
-// sign adds to an upstream request what comes along.
+// sign adds to an upstream request what comes along. A negative headerTimeout is
+// no bound.
 func (h *hop) sign(ctx context.Context, header http.Header, headerTimeout time.Duration, forward bool) {
 	if h != nil && h.header > 0 {
-		headerTimeout = min(headerTimeout, h.header-time.Since(h.received))
+		left := max(h.header-time.Since(h.received), 0)
+		if headerTimeout < 0 || left < headerTimeout {
+			headerTimeout = left
+		}
 	}
-	tellTime(ctx, header, shorter(headerTimeout))
-	if h == nil { // no HTTP request is behind this one
+	if headerTimeout >= 0 {
+		headerTimeout = shorter(headerTimeout)
+	}
+	tellTime(ctx, header, headerTimeout)
+	if h == nil { // it is a probe
 		return
 	}
 	header["Via"] = []string{strings.Join(h.via, ", ")}
@@ -78,15 +85,20 @@ func (h *hop) sign(ctx context.Context, header http.Header, headerTimeout time.D
 	}
 }
 
-// tellTime tells the upstream how long it has for the head of its answer, and for
-// all of it: a little less than there is, for it is to arrive before that is over.
+// tellTime tells the upstream how long it has for the head of its answer, if that
+// is not negative, and for all of it: a little less than there is, for it is to
+// arrive before that is over.
 func tellTime(ctx context.Context, header http.Header, forHead time.Duration) {
 	if deadline, ok := ctx.Deadline(); ok {
 		left := shorter(time.Until(deadline))
 		header.Set(headerTotalTimeout, left.String())
-		forHead = min(forHead, left)
+		if forHead < 0 || left < forHead {
+			forHead = left
+		}
 	}
-	header.Set(headerHeaderTimeout, forHead.String())
+	if forHead >= 0 {
+		header.Set(headerHeaderTimeout, forHead.String())
+	}
 }
 
 // shorter is what an upstream is given of the time there is.
@@ -107,7 +119,7 @@ func (h *hop) begun() *hop {
 
 // errCaller is the cause that ends a request's context when the instance that
 // asks waits no longer.
-var errCaller = errors.New("not done within the time of the logmux that asks")
+var errCaller = errors.New("not done within the time of whoever asks")
 
 // totalTimeout is how long the instance that asks waits for all of an answer,
 // zero if it does not say.

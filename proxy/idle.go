@@ -27,7 +27,7 @@ func (t *idleTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	body := &idleBody{ReadCloser: resp.Body, timeout: t.timeout, ctx: ctx, cancel: cancel}
-	if t.live && resp.StatusCode/100 == 2 {
+	if t.live && resp.StatusCode/100 == 2 || t.timeout < 0 {
 		body.timeout = 0
 	} else {
 		body.timer = time.AfterFunc(t.timeout, func() { cancel(errIdle) })

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -24,16 +25,28 @@ func NewProbe(u Upstream) *Probe {
 	return &Probe{newClient(&u, "")}
 }
 
-// Get asks for a path below the upstream's URL. The error is a *Failure; the
-// response is whatever the upstream says. Its body must be closed.
-func (p *Probe) Get(ctx context.Context, path string, query url.Values) (*http.Response, error) {
+// ErrAbsent is what a probe gets of an upstream that does not have the function.
+var ErrAbsent = errors.New("the function is not there")
+
+// Ask asks for a path below the upstream's URL and has the body of a 2xx answer
+// read. The response says what the answer was like, if there was one; its body is
+// closed. The errors are ErrAbsent, a *Failure, and those of read. None quotes
+// what the upstream was sent in secret.
+func (p *Probe) Ask(ctx context.Context, path string, query url.Values, read func(io.Reader) error) (*http.Response, error) {
 	c := *p.client
 	c.logs = *c.URL.JoinPath(path)
 	resp, err := c.get(ctx, c.bounded, nil, query)
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		err = &Failure{ReasonTimeout, context.Cause(ctx)} // and not a client that has left
+	if err != nil {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			err = &Failure{ReasonTimeout, context.Cause(ctx)} // and not a client that has left
+		}
+		return nil, c.conceal(nil, err)
 	}
-	return resp, err
+	defer resp.Body.Close()
+	if err := accept(resp); err != nil {
+		return resp, c.conceal(nil, err)
+	}
+	return resp, read(resp.Body)
 }
 
 // Close closes the connections that no response is read from.

@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"net/http"
-	"strings"
 	"time"
 )
 
@@ -39,49 +38,40 @@ type LogMessage interface {
 // Requester[logs.Request, logs.Message] is a logs.Requester of faas-provider, so
 // that a provider can serve the logs of others among its own routes.
 type Requester[R LogRequest, M LogMessage] struct {
-	// Handler has the upstreams and what holds for each request.
+	// Handler has the upstreams and what holds for each request. It is required.
 	Handler *Handler
 }
-
-// A StatusError is that of a query which has no lines to send. Status is what a
-// client would be answered by HTTP: 500 if no upstream has the function, 502 or
-// 504 if those that may have it failed.
-type StatusError struct {
-	Status int
-	Text   string
-}
-
-func (e *StatusError) Error() string { return strings.TrimSpace(e.Text) }
 
 // Query asks for the lines of a function and sends them, ascending by timestamp,
 // with the warnings of what is missing where they would stand in an answer. The
 // channel is closed when the request ends. A reader that wants no more of it
 // cancels ctx; nothing is left behind then.
 //
-// The errors are *ParameterError, *StatusError, and that of ctx.
+// It returns when there is something to send: for a bounded request mostly when all
+// upstreams have ended. The errors are those of Handler.Answer.
 func (q Requester[R, M]) Query(ctx context.Context, request R) (<-chan M, error) {
-	r, err := newRequest(request)
+	if q.Handler == nil {
+		return nil, errors.New("proxy: a Requester without a Handler")
+	}
+	w := &messageWriter[M]{ctx: ctx, begun: make(chan struct{}), messages: make(chan M)}
+	var err error
+	go func() {
+		err = q.Handler.Answer(ctx, newRequest(request), w)
+		w.begin()         // if it did not before
+		close(w.messages) // after its only sender's last
+	}()
+	<-w.begun
+	if w.lines {
+		return w.messages, nil
+	}
+	<-w.messages // closed once err is set
 	if err != nil {
 		return nil, err
 	}
-	w := &messageWriter[M]{ctx: ctx, header: http.Header{}, begun: make(chan struct{}), messages: make(chan M)}
-	go func() {
-		defer close(w.messages) // after its only sender's last
-		q.Handler.report(ctx, w, &r, (*Handler).serve)
-		w.begin(0) // if it did not before
-	}()
-	<-w.begun
-	switch {
-	case w.status == http.StatusOK:
-		return w.messages, nil
-	case ctx.Err() != nil:
-		return nil, context.Cause(ctx)
-	}
-	<-w.messages // closed when all of the text is there
-	return nil, &StatusError{w.status, w.refusal.String()}
+	return w.messages, nil
 }
 
-func newRequest[R LogRequest](request R) (Request, error) {
+func newRequest[R LogRequest](request R) Request {
 	fields := struct {
 		Name      string     `json:"name"`
 		Namespace string     `json:"namespace"`
@@ -100,41 +90,33 @@ func newRequest[R LogRequest](request R) (Request, error) {
 	if fields.Since != nil {
 		r.Since = *fields.Since
 	}
-	return r, r.check()
+	return r
 }
 
-// A messageWriter is the response to a query: it sends each line that is
-// written as a message.
+// A messageWriter sends each line that is written as a message.
 type messageWriter[M LogMessage] struct {
 	ctx      context.Context // the query's: a writer has no other way to know of it
-	header   http.Header
-	begun    chan struct{} // closed once status is set
-	status   int
+	begun    chan struct{}   // closed with the first line, or the end
+	lines    bool            // there is a first line; read after begun
 	messages chan M
-	refusal  bytes.Buffer // the body, of another status than 200
 }
 
-func (w *messageWriter[M]) Header() http.Header { return w.header }
-
-func (w *messageWriter[M]) WriteHeader(status int) { w.begin(status) }
-
-func (w *messageWriter[M]) begin(status int) {
+func (w *messageWriter[M]) begin() {
 	select {
 	case <-w.begun:
 	default:
-		w.status = status
 		close(w.begun)
 	}
 }
 
-// Write takes whole lines, as the handler writes them.
+// Write takes whole lines. Those that cannot be decoded do not occur: the handler
+// sends none.
 func (w *messageWriter[M]) Write(p []byte) (int, error) {
-	if w.status != http.StatusOK {
-		return w.refusal.Write(p)
-	}
+	w.lines = true
+	w.begin()
 	for line := range bytes.Lines(p) {
 		if len(bytes.TrimSpace(line)) == 0 {
-			continue // a keepalive
+			continue // the first of a follow, or a keepalive
 		}
 		var m M
 		if err := json.Unmarshal(line, &m); err != nil {
@@ -150,4 +132,4 @@ func (w *messageWriter[M]) Write(p []byte) (int, error) {
 }
 
 // Flush does nothing: what is written was sent.
-func (w *messageWriter[M]) Flush() {}
+func (w *messageWriter[M]) Flush() error { return nil }

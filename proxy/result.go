@@ -35,6 +35,7 @@ type Result struct {
 	Askings                    int
 	Suppressed, Replayed, Late int64
 
+	read     line.Stats // what Stats are made of
 	required bool
 	group    string    // the replica group
 	excused  bool      // another of the group made up for it
@@ -43,13 +44,22 @@ type Result struct {
 	notes    []string  // what the answer lacks though nothing failed
 }
 
-// Stats count what was read of an upstream's answers: Lines that passed the
-// filters, Bytes, and of the lines those that were Malformed or stood behind a
-// later one (Disorder).
-type Stats = line.Stats
+// Stats count what was read of an upstream's answers.
+type Stats struct {
+	Lines     int64 // that passed the filters
+	Bytes     int64 // of all answers
+	Malformed int64 // lines that were no log message, or too long, and were wrapped
+	Disorder  int64 // lines that stood behind a later one
+}
+
+// told is the result as others may know it.
+func (r Result) told() Result {
+	r.Stats = Stats{r.read.Lines, r.read.Bytes, r.read.Malformed, r.read.Disorder}
+	return r
+}
 
 // delivered reports whether a line came, whatever became of the upstream then.
-func (r *Result) delivered() bool { return r.Stats.Lines > 0 }
+func (r *Result) delivered() bool { return r.read.Lines > 0 }
 
 // unintelligible is the failure of an upstream that answered, but not with log
 // lines: an ingress' page, perhaps.

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -29,7 +30,7 @@ func retrying(transport http.RoundTripper, retry Retry) *retryablehttp.Client {
 		},
 		PrepareRetry: func(req *http.Request) error {
 			req.Header = req.Header.Clone() // the try before may still read it
-			tellTime(req.Context(), req.Header, waits(req.Header, headerHeaderTimeout))
+			tellTime(req.Context(), req.Header, cmp.Or(waits(req.Header, headerHeaderTimeout), -1))
 			return nil
 		},
 		RetryMax:   retry.Max,
@@ -58,18 +59,18 @@ func worthRetrying(ctx context.Context, resp *http.Response, err error) (bool, e
 		reason := failed(ctx, err).Reason
 		return reason == ReasonDial || reason == ReasonTruncated, nil
 	}
-	return gatewayFailed(resp.StatusCode), nil
+	return gatewayFailed(resp), nil
 }
 
 // wait is how long to wait after a try that failed: full jitter, or what the
 // answer asks for.
 func (r Retry) wait(attempt int, resp *http.Response) time.Duration {
 	if after, err := retryAfter(resp); err == nil {
-		return min(after, r.MaxWait)
+		return min(after, r.maxWait())
 	}
-	most := r.MaxWait
+	most := r.maxWait()
 	if attempt < 30 { // or the shift overflows
-		most = min(r.MinWait<<attempt, r.MaxWait)
+		most = min(r.minWait()<<attempt, most)
 	}
 	return time.Duration(rand.Int64N(int64(max(most, 1))))
 }

@@ -63,7 +63,7 @@ func (f *follow) note(s *signal) {
 // report tells the operator of a failure, whatever the client is told.
 func (f *follow) report(s *signal) {
 	if s.failure != nil && s.failure.Reason != reasonGone && f.Failing != nil {
-		f.Failing(f.request, s.state)
+		f.Failing(f.request, s.state.told())
 	}
 }
 

@@ -2,8 +2,8 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"strings"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -19,19 +19,15 @@ type source struct {
 const discoveryPrefix = "dns+"
 
 func newSource(u *Upstream, place int, lookup lookupFunc) *source {
+	if u.URL == nil {
+		return &source{fixed: &client{Upstream: u, configured: u.Name, place: place, unknown: &Failure{ReasonDial, errors.New("it has no URL")}}}
+	}
 	if scheme, ok := strings.CutPrefix(u.URL.Scheme, discoveryPrefix); ok {
 		return &source{found: newDiscovery(u, scheme, lookup)}
 	}
 	c := newClient(u, "")
 	c.place = place
 	return &source{fixed: c}
-}
-
-func (s *source) clients(ctx context.Context, valid time.Duration) []*client {
-	if s.fixed != nil {
-		return []*client{s.fixed}
-	}
-	return s.found.clients(ctx, valid)
 }
 
 // known are the clients without a look-up.
@@ -60,9 +56,30 @@ func (s *source) closeIdleConnections() {
 // clients are those of all upstreams as they are now, each in its place.
 func (h *Handler) clients(ctx context.Context) []*client {
 	h.start()
+	h.lookUp(ctx)
+	return h.known()
+}
+
+// lookUp looks up, all at once, the addresses that are not known to be fresh.
+func (h *Handler) lookUp(ctx context.Context) {
+	var lookups errgroup.Group
+	for _, s := range h.sources {
+		if s.found != nil && !s.found.ready(h.lookupValid()) {
+			lookups.Go(func() error {
+				// What is found serves others too: a client that leaves does not end it.
+				s.found.refresh(context.WithoutCancel(ctx), h.lookupValid())
+				return nil
+			})
+		}
+	}
+	_ = lookups.Wait() // they return none
+}
+
+// known are the clients without a look-up.
+func (h *Handler) known() []*client {
 	clients := make([]*client, 0, len(h.sources))
 	for _, s := range h.sources {
-		for _, c := range s.clients(ctx, h.lookupValid()) {
+		for _, c := range s.known() {
 			if c.place != len(clients) {
 				c = c.at(len(clients))
 			}
@@ -85,8 +102,23 @@ func (h *Handler) Breakers() map[string]int {
 	return open
 }
 
-// Discover keeps the addresses of upstreams with a dns+http or dns+https URL
-// fresh until ctx is done. Without it, requests find them out of date now and
+// TakeOver takes over the addresses that the handler before had found for the same
+// names, so that a change of handlers while looking them up fails loses none. It is
+// called before the handler serves.
+func (h *Handler) TakeOver(before *Handler) {
+	h.start()
+	before.start()
+	for _, s := range h.sources {
+		for _, b := range before.sources {
+			if s.found != nil && b.found != nil && s.found.URL.Hostname() == b.found.URL.Hostname() {
+				s.found.takeOver(b.found)
+			}
+		}
+	}
+}
+
+// Discover keeps the addresses of upstreams with a dns+http or dns+https URL fresh,
+// and returns when ctx is done. Without it, requests find them out of date now and
 // then and wait for a look-up.
 func (h *Handler) Discover(ctx context.Context) {
 	h.start()

@@ -51,11 +51,13 @@ type Upstream struct {
 	// DialTimeout bounds connecting, and the TLS handshake. If zero, 3 s.
 	DialTimeout time.Duration
 
-	// HeaderTimeout bounds the wait for the response's header. If zero, 10 s.
+	// HeaderTimeout bounds the wait for the response's header. If zero, 10 s; if
+	// negative, there is no bound.
 	HeaderTimeout time.Duration
 
 	// IdleTimeout bounds each wait for more of a bounded answer; the time that
-	// the reader itself is slow does not count. If zero, 10 s.
+	// the reader itself is slow does not count. If zero, 10 s; if negative, there
+	// is no bound.
 	IdleTimeout time.Duration
 
 	// Retry says how often a request is tried again that failed before the
@@ -117,7 +119,7 @@ type Upstream struct {
 }
 
 // Match limits the requests an upstream is asked for, by globs as in path.Match.
-// An empty list matches everything. A request without a namespace means
+// An empty list matches everything, a bad glob nothing. A request without a namespace means
 // OpenFaaS' default one, openfaas-fn.
 type Match struct {
 	Namespaces, Names []string
@@ -129,7 +131,7 @@ type Retry struct {
 	Max int
 	// MinWait and MaxWait bound the wait before one: it is random between zero
 	// and MinWait, doubled for each try, at most MaxWait. A Retry-After header is
-	// honoured up to MaxWait.
+	// honoured up to MaxWait. If zero, 100 ms and 1 s; if negative, there is no wait.
 	MinWait, MaxWait time.Duration
 }
 
@@ -173,18 +175,31 @@ const (
 	defaultAbsentInterval = 10 * time.Second
 	defaultOverlap        = 5 * time.Second
 	defaultOpenFor        = 10 * time.Second
+	defaultMinWait        = 100 * time.Millisecond
+	defaultMaxWait        = time.Second
 )
 
-func (u *Upstream) dialTimeout() time.Duration { return cmp.Or(u.DialTimeout, defaultDialTimeout) }
+func (u *Upstream) dialTimeout() time.Duration { return positive(u.DialTimeout, defaultDialTimeout) }
 func (u *Upstream) idleTimeout() time.Duration { return cmp.Or(u.IdleTimeout, defaultIdleTimeout) }
 func (u *Upstream) headerTimeout() time.Duration {
 	return cmp.Or(u.HeaderTimeout, defaultHeaderTimeout)
 }
 func (u *Upstream) pollInterval() time.Duration {
-	return cmp.Or(u.PollInterval, defaultPollInterval)
+	return positive(u.PollInterval, defaultPollInterval)
 }
 func (u *Upstream) absentInterval() time.Duration {
-	return cmp.Or(u.AbsentInterval, defaultAbsentInterval)
+	return positive(u.AbsentInterval, defaultAbsentInterval)
 }
+func (r Retry) minWait() time.Duration { return max(cmp.Or(r.MinWait, defaultMinWait), 0) }
+func (r Retry) maxWait() time.Duration { return max(cmp.Or(r.MaxWait, defaultMaxWait), 0) }
+
+// positive is d, or the default where that is no time to wait.
+func positive(d, otherwise time.Duration) time.Duration {
+	if d <= 0 {
+		return otherwise
+	}
+	return d
+}
+
 func (b *Breaker) openFor() time.Duration  { return cmp.Or(b.OpenFor, defaultOpenFor) }
 func (u *Upstream) overlap() time.Duration { return max(cmp.Or(u.Overlap, defaultOverlap), 0) }

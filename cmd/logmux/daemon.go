@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -74,16 +75,33 @@ func (d *daemon) start() (net.Listener, error) {
 	return listener, nil
 }
 
-// reload takes the config file as it is now, whole or not at all.
+// reload takes the config file as it is now, whole or not at all, and tells how
+// that ended.
 func (d *daemon) reload() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	err := d.change()
 	d.counters.Reloaded(err == nil)
 	if err != nil {
-		d.logger.Error("the config was not reloaded, the one before stays in use", "error", err)
+		d.complain(err)
 	}
 	return err
+}
+
+// reloadAgain is reload after one that failed: the same failure is no news.
+func (d *daemon) reloadAgain(before error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	err := d.change()
+	d.counters.Reloaded(err == nil)
+	if err != nil && err.Error() != before.Error() {
+		d.complain(err)
+	}
+	return err
+}
+
+func (d *daemon) complain(err error) {
+	d.logger.Error("the config was not reloaded, the one before stays in use", "error", err)
 }
 
 func (d *daemon) change() error {
@@ -116,6 +134,9 @@ func (d *daemon) take(cfg *config.Config) {
 	logs.Shared = d.budget
 	logs.Stopping = d.stopping // follows end at once, bounded requests may finish
 	d.observe(logs)
+	if now := d.inUse.Load(); now != nil {
+		logs.TakeOver(now.logs)
+	}
 
 	ctx, done := context.WithCancel(d.stopping)
 	d.lookups.Go(func() error {
@@ -135,12 +156,30 @@ func (d *daemon) take(cfg *config.Config) {
 	d.server.Swap(s)
 }
 
+// retryInterval is how soon a config that Kubernetes has updated, and that could
+// not be taken, is tried again.
+const retryInterval = 10 * time.Second
+
+// reloadUntilTaken reloads what Kubernetes has updated: perhaps before a secret
+// that it names is there.
+func (d *daemon) reloadUntilTaken(ctx context.Context) {
+	ticker := time.NewTicker(retryInterval)
+	defer ticker.Stop()
+	for err := d.reload(); err != nil; err = d.reloadAgain(err) {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // reloads reloads on each of the signals, and when Kubernetes has updated the
 // file, until ctx is done.
 func (d *daemon) reloads(ctx context.Context, watcher *watch.Watcher, hangups <-chan os.Signal) error {
 	var group errgroup.Group
 	group.Go(func() error {
-		watcher.Run(ctx, func() { _ = d.reload() }) // it has told of its error
+		watcher.Run(ctx, func() { d.reloadUntilTaken(ctx) })
 		return nil
 	})
 	for {

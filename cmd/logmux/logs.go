@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -76,20 +77,23 @@ func (o *logsOptions) print(ctx context.Context, h *proxy.Handler, p *terminal.P
 // answer lets the handler answer, with what else it takes to serve.
 func (o *logsOptions) answer(ctx context.Context, h *proxy.Handler, p *terminal.Printer) error {
 	defer h.CloseIdleConnections()
-	if !o.follow {
-		return lines(ctx, h, o.query(), p)
-	}
 	discovering, stop := context.WithCancel(ctx)
-	defer stop()
 	var group errgroup.Group
 	group.Go(func() error {
 		h.Discover(discovering)
 		return nil
 	})
+	defer group.Wait() // it returns no error
+	defer stop()
+	if !o.follow {
+		return h.Answer(ctx, o.request(), p)
+	}
 	// Stopping ends a follow in order, with the lines that waited for older ones.
 	h.FollowTimeout, h.Stopping = 0, ctx
-	err := lines(context.WithoutCancel(ctx), h, o.query(), p)
-	stop()
-	_ = group.Wait() // it returns none
-	return err
+	return h.Answer(context.WithoutCancel(ctx), o.request(), p)
+}
+
+// refusal is what the handler says, less what says only that it was asked.
+func refusal(e *proxy.StatusError) string {
+	return strings.TrimPrefix(e.Error(), "function log request failed: ")
 }

@@ -138,7 +138,13 @@ func (o *logsOptions) source() error {
 	return nil
 }
 
-// query is the request.
+// request is what the handler is asked.
+func (o *logsOptions) request() proxy.Request {
+	r, _ := proxy.ParseRequest(o.query()) // check has looked at the error
+	return r
+}
+
+// query is the request as it is sent.
 func (o *logsOptions) query() url.Values {
 	q := url.Values{
 		"name":     {o.name},

@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openfaas-logmux/logmux/internal/line"
 	"github.com/openfaas-logmux/logmux/internal/sample"
 	"github.com/openfaas-logmux/logmux/proxy"
 )
@@ -37,8 +36,8 @@ func logged(t *testing.T, level string, r proxy.Report) string {
 func TestLogOfARequest(t *testing.T) {
 	refused := &proxy.Failure{Reason: proxy.ReasonDial, Err: errors.New("connection refused")}
 	results := []proxy.Result{
-		{Upstream: "eu", Outcome: proxy.OK, Stats: line.Stats{Lines: 3}},
-		{Upstream: "us", Outcome: proxy.OK, Stats: line.Stats{Lines: 4}},
+		{Upstream: "eu", Outcome: proxy.OK, Stats: proxy.Stats{Lines: 3}},
+		{Upstream: "us", Outcome: proxy.OK, Stats: proxy.Stats{Lines: 4}},
 		{Upstream: "lab", Outcome: proxy.Absent},
 		{Upstream: "edge/10.0.0.1", Configured: "edge", Outcome: proxy.Failed, Failure: refused, Duration: 1234567 * time.Nanosecond},
 	}

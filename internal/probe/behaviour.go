@@ -1,13 +1,11 @@
 package probe
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -16,8 +14,6 @@ import (
 
 	"github.com/openfaas-logmux/logmux/proxy"
 )
-
-var errAbsent = errors.New("the function is not there")
 
 // A line is what of a message tells about the provider.
 type line struct {
@@ -58,7 +54,7 @@ const (
 func (i *inquiry) behave(ctx context.Context) {
 	since := time.Now().Add(-lookback).Truncate(time.Second)
 	all, err := i.lines(ctx, url.Values{"since": {since.Format(time.RFC3339Nano)}})
-	if errors.Is(err, errAbsent) {
+	if errors.Is(err, proxy.ErrAbsent) {
 		i.note("it does not have %s", i.Function)
 		return
 	}
@@ -193,28 +189,18 @@ func (i *inquiry) lines(ctx context.Context, query url.Values) ([]line, error) {
 	if i.Namespace != "" {
 		query.Set("namespace", i.Namespace)
 	}
-	resp, err := i.Get(ctx, "/system/logs", query)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusInternalServerError {
-		return nil, errAbsent
-	}
-	if resp.StatusCode/100 != 2 {
-		text, _ := bufio.NewReader(io.LimitReader(resp.Body, 256)).ReadString('\n') // what is there of it will do
-		return nil, &statusError{resp.Status, text}
-	}
 	var lines []line
-	decoder := json.NewDecoder(resp.Body)
-	for len(lines) < maxLines {
-		var l line
-		if err := decoder.Decode(&l); err == io.EOF {
-			return lines, nil
-		} else if err != nil {
-			return lines, err
+	_, err := i.Ask(ctx, "/system/logs", query, func(body io.Reader) error {
+		for decoder := json.NewDecoder(body); len(lines) < maxLines; {
+			var l line
+			if err := decoder.Decode(&l); err == io.EOF {
+				return nil
+			} else if err != nil {
+				return err
+			}
+			lines = append(lines, l)
 		}
-		lines = append(lines, l)
-	}
-	return lines, nil
+		return nil
+	})
+	return lines, err
 }

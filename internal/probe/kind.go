@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 )
@@ -16,16 +15,17 @@ func (i *inquiry) guess(ctx context.Context) {
 	switch {
 	case i.isLogmux():
 		kinds = []string{"logmux"}
+	case i.seen.processIDs:
+		kinds = []string{"faasd"}
+	case i.seen.tail == tailOldest && i.seen.unsorted > 0:
+		kinds = []string{"openfaas-loki"}
+	// A gateway tells of its function provider, which need not be that of logs.
 	case strings.Contains(i.told, "faas-netes"), strings.Contains(i.told, "kubernetes"):
 		kinds = []string{"faas-netes"}
 	case strings.Contains(i.told, "faasd"), strings.Contains(i.told, "containerd"):
 		kinds = []string{"faasd"}
 	case i.absent:
 		kinds = []string{"faas-netes"}
-	case i.seen.processIDs:
-		kinds = []string{"faasd"}
-	case i.seen.tail == tailOldest && i.seen.unsorted > 0:
-		kinds = []string{"openfaas-loki"}
 	default: // nothing, for a function that is not there
 		kinds = []string{"faasd", "openfaas-loki"}
 	}
@@ -47,19 +47,15 @@ func (i *inquiry) isLogmux() bool {
 // information is what a provider of faas-provider, or a gateway in front of one,
 // says of itself, in lower case.
 func (i *inquiry) information(ctx context.Context) string {
-	resp, err := i.Get(ctx, "/system/info", nil)
-	if err != nil {
-		return ""
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return ""
-	}
 	var info struct {
 		Provider      json.RawMessage `json:"provider"` // a name, or behind a gateway an object like this one
 		Orchestration string          `json:"orchestration"`
 	}
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // half of it decodes to nothing
-	_ = json.Unmarshal(body, &info)
+	_, err := i.Ask(ctx, "/system/info", nil, func(body io.Reader) error {
+		return json.NewDecoder(io.LimitReader(body, 64<<10)).Decode(&info)
+	})
+	if err != nil {
+		return "" // openfaas-loki, for one, has no such page
+	}
 	return strings.ToLower(string(info.Provider) + " " + info.Orchestration)
 }

@@ -1,8 +1,8 @@
 package probe
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,23 +18,33 @@ import (
 func (i *inquiry) look(ctx context.Context) {
 	i.TLS = strings.HasSuffix(i.Question.Upstream.URL.Scheme, "https")
 	start := time.Now()
-	resp, err := i.Get(ctx, "/system/logs", url.Values{"name": {missing}, "tail": {"1"}})
-	if err != nil {
-		errors.As(err, &i.Failure)
-		return
+	resp, err := i.Ask(ctx, "/system/logs", url.Values{"name": {missing}, "tail": {"1"}}, readable)
+	if resp != nil {
+		i.ToHeader = time.Since(start)
+		i.header = resp.Header
+		i.watch(resp.Header.Get("Date"), start.Add(i.ToHeader/2))
 	}
-	defer resp.Body.Close()
-	i.ToHeader = time.Since(start)
-	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		// It names the second that has begun: on average it is half over.
-		skew := date.Add(time.Second / 2).Sub(start.Add(i.ToHeader / 2))
-		i.Skew = &skew
-	}
-	i.header = resp.Header
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // what is there of it will do
-	i.judge(resp, body)
-	if skew := i.Skew; skew != nil && skew.Abs() > worrying {
-		i.note("its clock is %s: lines are sorted by it", aheadOrBehind(*skew))
+	i.judge(resp, err)
+}
+
+// judge takes what the upstream has made of the question.
+func (i *inquiry) judge(resp *http.Response, err error) {
+	var failure *proxy.Failure
+	switch {
+	case errors.Is(err, proxy.ErrAbsent):
+		i.absent = true
+		if resp.StatusCode == http.StatusNotFound {
+			i.note("it answers 404: if that is for every function, the path of its url is wrong")
+		}
+	case resp != nil && i.isLogmux() && resp.StatusCode/100 == 5:
+		// It failed this function, which is nowhere, because of upstreams of its own.
+		i.note("it is a logmux, of whose own upstreams fail: %s (status-508 is a loop)", resp.Header.Get("X-Logmux-Failed"))
+	case errors.As(err, &failure) && failure.Reason == proxy.ReasonAuth:
+		i.Failure = &proxy.Failure{Reason: failure.Reason, Err: fmt.Errorf("%w; what it wants is set by auth, or by headers", failure.Err)}
+	case errors.As(err, &failure):
+		i.Failure = failure
+	case err != nil:
+		i.Failure = &proxy.Failure{Reason: proxy.ReasonTruncated, Err: err}
 	}
 }
 
@@ -42,38 +52,30 @@ func (i *inquiry) look(ctx context.Context) {
 // a reader's eye. Dates are whole seconds.
 const worrying = 2 * time.Second
 
-func (i *inquiry) judge(resp *http.Response, body []byte) {
-	switch code := resp.StatusCode; {
-	case code/100 == 2:
-	case code == http.StatusInternalServerError && bytes.HasPrefix(body, []byte("function log request failed")):
-		i.absent = true
-	case code == http.StatusNotFound:
-		i.note("it answers 404: if that is for every function, the path of its url is wrong")
-		i.absent = true
-	case i.isLogmux():
-		// It failed this function, which is nowhere, because of upstreams of its own.
-		i.note("it is a logmux, of whose own upstreams fail: %s (status-508 is a loop)", resp.Header.Get("X-Logmux-Failed"))
-	case code == http.StatusUnauthorized || code == http.StatusForbidden:
-		i.fail(proxy.ReasonAuth, "%s; what it wants is set by auth, or by headers", resp.Status)
-	case code/100 == 3:
-		i.fail(proxy.Reason(fmt.Sprintf("status-%d", code)), "it redirects to %s, which is not followed", redirect(resp))
-	default:
-		text, _, _ := strings.Cut(strings.ToValidUTF8(string(body), "\ufffd"), "\n")
-		i.fail(proxy.Reason(fmt.Sprintf("status-%d", code)), "%s", strings.TrimSpace(resp.Status+" "+text))
-	}
-}
-
-// redirect is where a response leads, without what may be secret.
-func redirect(resp *http.Response) string {
-	to, err := resp.Location()
+// watch compares the upstream's date with the time here when it wrote it.
+func (i *inquiry) watch(date string, here time.Time) {
+	there, err := http.ParseTime(date)
 	if err != nil {
-		return "nowhere"
+		return
 	}
-	return (&url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path}).String()
+	// It names the second that has begun: on average it is half over.
+	skew := there.Add(time.Second / 2).Sub(here)
+	if i.Skew = &skew; skew.Abs() > worrying {
+		i.note("its clock is %s: lines are sorted by it", aheadOrBehind(skew))
+	}
 }
 
-func (i *inquiry) fail(reason proxy.Reason, format string, args ...any) {
-	i.Failure = &proxy.Failure{Reason: reason, Err: fmt.Errorf(format, args...)}
+// readable fails where an answer begins with anything but a log message: an
+// ingress' page, perhaps.
+func readable(body io.Reader) error {
+	var message map[string]any
+	switch err := json.NewDecoder(body).Decode(&message); {
+	case err == io.EOF: // nothing: the function is not there
+		return nil
+	case err != nil || message == nil:
+		return &proxy.Failure{Reason: proxy.ReasonMalformed, Err: errors.New("the answer does not begin with a log message")}
+	}
+	return nil
 }
 
 func (i *inquiry) note(format string, args ...any) {
@@ -85,11 +87,4 @@ func aheadOrBehind(skew time.Duration) string {
 		return fmt.Sprintf("%v behind", -skew.Round(time.Second))
 	}
 	return fmt.Sprintf("%v ahead", skew.Round(time.Second))
-}
-
-// A statusError is an answer that holds no lines.
-type statusError struct{ status, text string }
-
-func (e *statusError) Error() string {
-	return strings.TrimSpace(e.status + " " + strings.TrimSpace(e.text))
 }

@@ -79,8 +79,9 @@ func TestKinds(t *testing.T) {
 		{"faas-netes", &sample.FaasNetes{Store: pods}, "faas-netes", "faas-netes"},
 		{"faasd", &sample.Faasd{Store: pids}, "faasd or openfaas-loki", "faasd"},
 		{"openfaas-loki", &sample.Loki{Store: pods, Interleave: true}, "faasd or openfaas-loki", "openfaas-loki"},
-		{"a provider that says what it is", informed(`{"provider":"faas-netes","orchestration":"kubernetes"}`, &sample.Loki{Store: pods}), "faas-netes", "faas-netes"},
-		{"a gateway that says what is behind it", informed(`{"provider":{"provider":"faasd-ce","orchestration":"containerd"}}`, &sample.Loki{Store: pods}), "faasd", "faasd"},
+		{"a provider that says what it is", informed(`{"provider":"faas-netes","orchestration":"kubernetes"}`, &sample.Loki{}), "faas-netes", "faas-netes"},
+		{"a gateway that says what is behind it", informed(`{"provider":{"provider":"faasd-ce","orchestration":"containerd"}}`, &sample.Loki{}), "faasd", "faasd"},
+		{"a gateway that says what else is behind it", informed(`{"provider":{"provider":"faas-netes"}}`, &sample.Loki{Store: pods, Interleave: true}), "faas-netes", "openfaas-loki"},
 		{"logmux", status(http.StatusOK, "X-Logmux-Absent", "edge"), "logmux", "logmux"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -106,6 +107,8 @@ func TestStates(t *testing.T) {
 		{"wrong credentials", sample.BasicAuth("admin", "secret", &sample.Faasd{}), proxy.ReasonAuth, ""},
 		{"a redirect", status(http.StatusFound, "Location", "https://user:secret@elsewhere.example/path?token=secret"), "status-302", ""},
 		{"a broken one", status(http.StatusInternalServerError), "status-500", ""},
+		{"a page", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>welcome</html>") }), proxy.ReasonMalformed, ""},
+		{"a logmux with an upstream that is down", status(http.StatusBadGateway, "X-Logmux-Failed", "edge=dial"), "", "edge=dial"},
 		{"a wrong path", http.NotFoundHandler(), "", "path of its url"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -173,8 +174,18 @@ func (p *Passthrough) fail(w http.ResponseWriter, out *http.Request, err error) 
 		refuse(w, out, "the request's body cannot be read", http.StatusBadRequest)
 		return
 	}
-	p.Logger.Warn("passthrough failed", "method", out.Method, "path", out.URL.Path, "error", err)
+	p.Logger.Warn("passthrough failed", "method", out.Method, "path", out.URL.Path, "error", unquoted(err))
 	refuse(w, out, "the provider did not answer", http.StatusBadGateway)
+}
+
+// unquoted is err, unless it is one of an answer that is no HTTP: net/http quotes
+// that, and it may repeat what the client sent in secret.
+func unquoted(err error) error {
+	var network *net.OpError
+	if strings.Contains(err.Error(), "transport connection broken") && !errors.As(err, &network) {
+		return errors.New("its answer is no HTTP")
+	}
+	return err
 }
 
 // refuse answers without having read the request's body.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/openfaas-logmux/logmux/internal/line"
 	"github.com/openfaas-logmux/logmux/internal/metrics"
 	"github.com/openfaas-logmux/logmux/proxy"
 )
@@ -79,14 +78,14 @@ func failedBy(reason proxy.Reason) proxy.Result {
 
 func bounded() []proxy.Report {
 	us := proxy.Result{Upstream: "us", Configured: "us", Outcome: proxy.OK, Ordered: true, ToHeader: 125 * time.Millisecond,
-		Duration: 250 * time.Millisecond, Stats: line.Stats{Lines: 1, Bytes: 100}}
+		Duration: 250 * time.Millisecond, Stats: proxy.Stats{Lines: 1, Bytes: 100}}
 	r := proxy.Request{Name: "figlet"}
 	return []proxy.Report{
 		{Request: r, Status: 200, Duration: 500 * time.Millisecond, Results: []proxy.Result{
 			{Upstream: "eu", Configured: "eu", Outcome: proxy.OK, ToHeader: 250 * time.Millisecond, Duration: 500 * time.Millisecond, Retries: 1,
-				Stats: line.Stats{Lines: 3, Bytes: 300, Malformed: 1, Disorder: 2}},
+				Stats: proxy.Stats{Lines: 3, Bytes: 300, Malformed: 1, Disorder: 2}},
 			{Upstream: "us", Configured: "us", Outcome: proxy.OK, Ordered: true, ToHeader: 125 * time.Millisecond, Duration: 250 * time.Millisecond,
-				Stats: line.Stats{Lines: 5, Bytes: 500, Disorder: 4}},
+				Stats: proxy.Stats{Lines: 5, Bytes: 500, Disorder: 4}},
 		}},
 		{Request: r, Status: 200, Duration: 250 * time.Millisecond, Results: []proxy.Result{failedBy(proxy.ReasonDial), us}},
 		{Request: r, Status: 200, Results: []proxy.Result{failedBy(proxy.ReasonBreaker), us}},
@@ -103,7 +102,7 @@ func bounded() []proxy.Report {
 func follows() []proxy.Report {
 	return []proxy.Report{{Request: proxy.Request{Name: "figlet", Follow: true}, Status: 200, Duration: 55 * time.Second, Results: []proxy.Result{
 		{Upstream: "eu/10.0.0.1", Configured: "eu", Outcome: proxy.OK, Askings: 2, Suppressed: 3, Replayed: 1, Late: 2,
-			ToHeader: 250 * time.Millisecond, Duration: 55 * time.Second, Stats: line.Stats{Lines: 10, Bytes: 1000}},
+			ToHeader: 250 * time.Millisecond, Duration: 55 * time.Second, Stats: proxy.Stats{Lines: 10, Bytes: 1000}},
 		{Upstream: "eu/10.0.0.2", Configured: "eu", Outcome: proxy.OK, Askings: 1, Duration: 55 * time.Second},
 	}}}
 }
