@@ -5,9 +5,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,6 +38,10 @@ const patience = 20 * time.Second
 var binary string // the command, built once
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))) // those that are parallel mostly wait
+	}
 	dir, err := os.MkdirTemp("", "logmux-e2e-*")
 	if err != nil {
 		log.Fatal(err)
@@ -56,12 +63,14 @@ type hosts map[string]string
 // A daemon is a `logmux serve` under way.
 type daemon struct {
 	t      *testing.T
+	file   string // the config
 	url    string
 	pid    int
 	client *http.Client
 	exited chan struct{}
 	code   int  // once exited
 	killed bool // by the test
+	stdout *journal
 	stderr *journal
 }
 
@@ -69,11 +78,32 @@ type daemon struct {
 // free port of loopback; others say `listen: $listen`. It is told to stop at the test's end, and must stop well.
 func start(t *testing.T, text string, to hosts) *daemon {
 	t.Helper()
+	return launch(t, configFile(t, text, to), "http", &http.Transport{})
+}
+
+// configFile holds a config whose $names are expanded.
+func configFile(t *testing.T, text string, to hosts) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "logmux.yaml")
+	write(t, file, expand(t, text, to))
+	return file
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// expand makes of a config one that can be served.
+func expand(t *testing.T, text string, to hosts) string {
+	t.Helper()
 	if !strings.Contains(text, "server:") {
 		text = "server: {listen: $listen}\n" + text
 	}
 	text = os.Expand(text, func(name string) string {
-		if name == "listen" {
+		if name == "listen" && to[name] == "" {
 			return "'127.0.0.1:0'"
 		}
 		if to[name] == "" {
@@ -84,18 +114,23 @@ func start(t *testing.T, text string, to hosts) *daemon {
 	if _, err := config.Parse("e2e.yaml", []byte(text)); err != nil {
 		t.Fatalf("config:\n%v\n%s", err, text)
 	}
-	file := filepath.Join(t.TempDir(), "logmux.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	return text
+}
+
+// launch runs the command with a config file and waits until it is ready, as a client with this transport sees it.
+func launch(t *testing.T, file, scheme string, transport *http.Transport) *daemon {
+	t.Helper()
+	transport.DisableCompression = true
 	d := &daemon{
 		t:      t,
-		client: &http.Client{Transport: &http.Transport{DisableCompression: true}, Timeout: time.Minute},
+		file:   file,
+		client: &http.Client{Transport: transport, Timeout: time.Minute, CheckRedirect: asItIs},
 		exited: make(chan struct{}),
+		stdout: &journal{},
 		stderr: &journal{address: make(chan string, 1)},
 	}
 	cmd := exec.Command(binary, "serve", "--config", file)
-	cmd.Stderr = d.stderr
+	cmd.Stdout, cmd.Stderr = d.stdout, d.stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +143,7 @@ func start(t *testing.T, text string, to hosts) *daemon {
 	t.Cleanup(func() { d.end(cmd.Process) })
 	select {
 	case address := <-d.stderr.address:
-		d.url = "http://" + address
+		d.url = scheme + "://" + address
 	case <-d.exited:
 		t.Fatalf("exit code %d:\n%s", d.code, d.stderr)
 	case <-time.After(patience):
@@ -117,6 +152,9 @@ func start(t *testing.T, text string, to hosts) *daemon {
 	eventually(t, "ready", func() bool { return d.status("/readyz") == http.StatusOK })
 	return d
 }
+
+// asItIs leaves a redirect to the test.
+func asItIs(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // end stops the process as an orchestrator does.
 func (d *daemon) end(p *os.Process) {
@@ -149,9 +187,9 @@ func (d *daemon) exit() int {
 	return d.code
 }
 
-// A journal is what a process writes on stderr, which says where it listens.
+// A journal is what a process writes. On stderr it says where it listens.
 type journal struct {
-	address chan string
+	address chan string // nil for none
 
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -162,7 +200,7 @@ var serving = regexp.MustCompile(`msg=serving .*address=(\S+)`)
 func (j *journal) Write(p []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if m := serving.FindSubmatch(p); m != nil {
+	if m := serving.FindSubmatch(p); m != nil && j.address != nil {
 		j.address <- string(m[1])
 	}
 	return j.text.Write(p)
@@ -320,6 +358,7 @@ type answer struct {
 	t        *testing.T
 	status   int
 	header   http.Header // with the trailer
+	chunked  bool
 	body     string
 	lines    []string // of the body, each with its newline, without the warnings
 	warnings []string // the texts
@@ -330,27 +369,45 @@ func (d *daemon) logs(r request) answer { d.t.Helper(); return d.ask(r.String())
 
 func (d *daemon) ask(query string) answer {
 	d.t.Helper()
-	resp := d.open(query)
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	a, err := d.fetch(http.MethodGet, "/system/logs?"+query, nil)
 	if err != nil {
-		d.t.Fatalf("read the answer: %v", err)
-	}
-	a := answer{t: d.t, status: resp.StatusCode, header: resp.Header, body: string(body)}
-	for key, values := range resp.Trailer {
-		a.header[key] = append(a.header[key], values...)
+		d.t.Fatal(err)
 	}
 	if a.status != http.StatusOK {
 		return a
 	}
-	if got := resp.Header.Get("Content-Type"); got != "application/x-ndjson" {
+	if got := a.header.Get("Content-Type"); got != "application/x-ndjson" {
 		d.t.Errorf("Content-Type %q", got)
 	}
-	if !slices.Equal(resp.TransferEncoding, []string{"chunked"}) || resp.Header.Get("Content-Encoding") != "" {
-		d.t.Errorf("Transfer-Encoding %q, Content-Encoding %q", resp.TransferEncoding, resp.Header["Content-Encoding"])
+	if !a.chunked || a.header.Get("Content-Encoding") != "" {
+		d.t.Errorf("chunked: %t, Content-Encoding %q", a.chunked, a.header["Content-Encoding"])
 	}
 	a.split()
 	return a
+}
+
+// fetch reads an answer of any kind. It may be called by any goroutine.
+func (d *daemon) fetch(method, path string, header http.Header) (answer, error) {
+	req, err := http.NewRequest(method, d.url+path, nil)
+	if err != nil {
+		return answer{}, err
+	}
+	maps.Copy(req.Header, header)
+	resp, err := d.client.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return answer{}, fmt.Errorf("read the answer: %w", err)
+	}
+	a := answer{t: d.t, status: resp.StatusCode, header: resp.Header, body: string(body)}
+	a.chunked = slices.Equal(resp.TransferEncoding, []string{"chunked"})
+	for key, values := range resp.Trailer {
+		a.header[key] = append(a.header[key], values...)
+	}
+	return a, nil
 }
 
 // split tells lines from warnings, which stand behind them. Of very many lines only some are decoded here.
