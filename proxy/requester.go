@@ -57,7 +57,7 @@ func (q Requester[R, M]) Query(ctx context.Context, request R) (<-chan M, error)
 	var err error
 	go func() {
 		err = q.Handler.Answer(ctx, newRequest(request), w)
-		w.begin()         // if it did not before
+		w.begin(false)    // if it did not before
 		close(w.messages) // after its only sender's last
 	}()
 	<-w.begun
@@ -97,14 +97,15 @@ func newRequest[R LogRequest](request R) Request {
 type messageWriter[M LogMessage] struct {
 	ctx      context.Context // the query's: a writer has no other way to know of it
 	begun    chan struct{}   // closed with the first line, or the end
-	lines    bool            // there is a first line; read after begun
+	lines    bool            // whether it was the former; set before begun is closed
 	messages chan M
 }
 
-func (w *messageWriter[M]) begin() {
+func (w *messageWriter[M]) begin(lines bool) {
 	select {
 	case <-w.begun:
 	default:
+		w.lines = lines
 		close(w.begun)
 	}
 }
@@ -112,8 +113,7 @@ func (w *messageWriter[M]) begin() {
 // Write takes whole lines. Those that cannot be decoded do not occur: the handler
 // sends none.
 func (w *messageWriter[M]) Write(p []byte) (int, error) {
-	w.lines = true
-	w.begin()
+	w.begin(true)
 	for line := range bytes.Lines(p) {
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue // the first of a follow, or a keepalive
