@@ -25,8 +25,10 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))) // those that are parallel mostly wait
+	// Those that are parallel mostly wait. With -short, as for the race detector
+	// which makes them work, there are no more than there are processors for.
+	if !testing.Short() && flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0)))
 	}
 	goleak.VerifyTestMain(m)
 }
