@@ -22,22 +22,31 @@ const (
 	maxQuery = 8 << 10
 )
 
-// serveHTTP finds who answers. http.ServeMux would redirect what is not clean,
-// and a passthrough has to hand it on as it is.
+// What follows keeps its frames small, for they are on the stack of every idle
+// follow: who answers is found in functions that have returned by then.
+
+// serveHTTP lets whoever it is for answer.
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 {
 		// Of logmux's own, no answer waits for a body.
 		w.Header().Set("Connection", "close")
 		defer linger(w)
 	}
+	s.find(r)(w, r)
+}
+
+// find finds who answers. http.ServeMux would redirect what is not clean, and a
+// passthrough has to hand it on as it is.
+//
+//go:noinline
+func (s *Server) find(r *http.Request) http.HandlerFunc {
 	switch r.URL.Path {
 	case "/healthz":
-		only(s.healthz, http.MethodGet, http.MethodHead)(w, r)
+		return only(s.healthz, http.MethodGet, http.MethodHead)
 	case "/readyz":
-		only(s.readyz, http.MethodGet, http.MethodHead)(w, r)
-	default:
-		s.serveSite(w, r)
+		return only(s.readyz, http.MethodGet, http.MethodHead)
 	}
+	return s.serveSite
 }
 
 // serveSite answers by the current site, to those who may ask.
@@ -48,21 +57,35 @@ func (s *Server) serveSite(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.sites.leave(site)
+	s.admit(site, r)(w, r)
+}
+
+// admit finds who answers a request at the site, or refuses it.
+//
+//go:noinline
+func (s *Server) admit(site *tenure, r *http.Request) http.HandlerFunc {
 	if conn, ok := r.Context().Value(connKey{}).(*patientConn); ok {
 		conn.timeout.Store(int64(site.writeTimeout()))
 	}
 	switch {
 	case site.TLS != nil && r.TLS == nil:
-		// A connection from before there was TLS.
-		w.Header().Set("Connection", "close")
-		http.Error(w, "only HTTPS is served here", http.StatusBadRequest)
+		return insecure
 	case site.Authorized != nil && !site.Authorized(r):
-		s.Logger.Debug("refused: wrong or no credentials", "path", r.URL.Path, "client", r.RemoteAddr)
-		w.Header().Set("WWW-Authenticate", `Basic realm="Restricted"`)
-		http.Error(w, "invalid credentials", http.StatusUnauthorized)
-	default:
-		s.route(site, r)(w, r)
+		return s.unauthorized
 	}
+	return s.route(site, r)
+}
+
+// insecure refuses what comes by a connection from before there was TLS.
+func insecure(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Connection", "close")
+	http.Error(w, "only HTTPS is served here", http.StatusBadRequest)
+}
+
+func (s *Server) unauthorized(w http.ResponseWriter, r *http.Request) {
+	s.Logger.Debug("refused: wrong or no credentials", "path", r.URL.Path, "client", r.RemoteAddr)
+	w.Header().Set("WWW-Authenticate", `Basic realm="Restricted"`)
+	http.Error(w, "invalid credentials", http.StatusUnauthorized)
 }
 
 func (s *Server) route(site *tenure, r *http.Request) http.HandlerFunc {
