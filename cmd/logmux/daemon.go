@@ -31,6 +31,7 @@ type daemon struct {
 	counters *metrics.Metrics
 	server   *server.Server
 	stopping context.Context // follows end with it
+	retry    time.Duration   // see reloadUntilTaken
 	lookups  errgroup.Group  // one for each handler in use
 
 	mu     sync.Mutex // a reload at a time
@@ -53,6 +54,7 @@ func newDaemon(ctx context.Context, file string, logger *slog.Logger) *daemon {
 		logger:   logger,
 		counters: metrics.New(currentVersion()),
 		stopping: ctx,
+		retry:    retryInterval,
 	}
 	d.server = &server.Server{Metrics: d.counters.Handler(), Reload: d.reload, Logger: logger}
 	d.counters.Watch(d.state)
@@ -77,31 +79,18 @@ func (d *daemon) start() (net.Listener, error) {
 
 // reload takes the config file as it is now, whole or not at all, and tells how
 // that ended.
-func (d *daemon) reload() error {
+func (d *daemon) reload() error { return d.reloadAfter(nil) }
+
+// reloadAfter is reload after one that failed: the same failure again is no news.
+func (d *daemon) reloadAfter(failure error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	err := d.change()
 	d.counters.Reloaded(err == nil)
-	if err != nil {
-		d.complain(err)
+	if err != nil && (failure == nil || err.Error() != failure.Error()) {
+		d.logger.Error("the config was not reloaded, the one before stays in use", "error", err)
 	}
 	return err
-}
-
-// reloadAgain is reload after one that failed: the same failure is no news.
-func (d *daemon) reloadAgain(before error) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	err := d.change()
-	d.counters.Reloaded(err == nil)
-	if err != nil && err.Error() != before.Error() {
-		d.complain(err)
-	}
-	return err
-}
-
-func (d *daemon) complain(err error) {
-	d.logger.Error("the config was not reloaded, the one before stays in use", "error", err)
 }
 
 func (d *daemon) change() error {
@@ -163,9 +152,9 @@ const retryInterval = 10 * time.Second
 // reloadUntilTaken reloads what Kubernetes has updated: perhaps before a secret
 // that it names is there.
 func (d *daemon) reloadUntilTaken(ctx context.Context) {
-	ticker := time.NewTicker(retryInterval)
+	ticker := time.NewTicker(d.retry)
 	defer ticker.Stop()
-	for err := d.reload(); err != nil; err = d.reloadAgain(err) {
+	for err := d.reload(); err != nil; err = d.reloadAfter(err) {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
