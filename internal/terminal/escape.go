@@ -52,6 +52,8 @@ func (s *Stream) Visible(text string) string {
 
 // appendVisible appends a text with its control characters written out.
 func appendVisible(dst []byte, text string, colours bool) []byte {
+	// Two halves of a control character may meet where a colour between is left out.
+	text = strings.ToValidUTF8(text, "\ufffd")
 	for {
 		i := strings.IndexFunc(text, isControl)
 		if i < 0 {
