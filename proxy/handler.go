@@ -3,12 +3,10 @@ package proxy
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -243,7 +241,7 @@ func (h *Handler) start() {
 	h.init.Do(func() {
 		h.name = h.Name
 		if h.name == "" {
-			h.name = "logmux-" + strings.ToLower(rand.Text()[:10])
+			h.name = via.NewName()
 		}
 		for i := range h.Upstreams {
 			h.sources = append(h.sources, newSource(&h.Upstreams[i], i, h.Lookup))

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +15,7 @@ import (
 	"github.com/openfaas-logmux/logmux/internal/config"
 	"github.com/openfaas-logmux/logmux/internal/metrics"
 	"github.com/openfaas-logmux/logmux/internal/server"
+	"github.com/openfaas-logmux/logmux/internal/via"
 	"github.com/openfaas-logmux/logmux/internal/watch"
 	"github.com/openfaas-logmux/logmux/merge"
 	"github.com/openfaas-logmux/logmux/proxy"
@@ -50,7 +49,7 @@ type served struct {
 func newDaemon(ctx context.Context, file string, logger *slog.Logger) *daemon {
 	d := &daemon{
 		file:     file,
-		name:     "logmux-" + strings.ToLower(rand.Text()[:10]),
+		name:     via.NewName(),
 		logger:   logger,
 		counters: metrics.New(currentVersion()),
 		stopping: ctx,

@@ -3,9 +3,13 @@
 package via
 
 import (
+	"crypto/rand"
 	"slices"
 	"strings"
 )
+
+// NewName returns a name for an instance that no other has.
+func NewName() string { return "logmux-" + strings.ToLower(rand.Text()[:10]) }
 
 // Names reports whether a Via header's fields name an instance.
 func Names(fields []string, instance string) bool {
